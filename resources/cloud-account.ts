@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import { API_VERSION, metadataSchema, nameSchema } from './metadata.ts'
+
+const sealedSchema = z
+  .string()
+  .regex(
+    /^pcg-hpke-v1\.[\w-]+\.[\w-]+\.[\w-]+$/,
+    'must be the output of `pcg secret seal`; credentials in the clear are not accepted',
+  )
+
+const vsphereSchema = z.strictObject({
+  cloud: z.literal('vsphere'),
+  gateway: nameSchema,
+  /** Host or host:port of vCenter. */
+  server: z.string().regex(/^[^\s/]+$/, 'must be a host or host:port, without https://'),
+  /** PEM; the site's own authority, if vCenter's certificate isn't from a public one. */
+  authority: z.string().startsWith('-----BEGIN CERTIFICATE-----').optional(),
+  /** SHA-256 of vCenter's certificate (hex, colons allowed), trusted whoever issued it. */
+  thumbprint: z
+    .string()
+    .regex(/^([0-9A-Fa-f]{2}:?){32}$/, 'must be a SHA-256 fingerprint: 32 bytes in hex')
+    .optional(),
+  sealed: sealedSchema,
+})
+
+const faultSchema = z.strictObject({
+  /** Of which step kind; any if absent. */
+  step: z.string().optional(),
+  outcome: z.enum(['retryable', 'fatal', 'unknown', 'capacity', 'credentials']),
+  /** Of 1: how often it strikes. */
+  probability: z.number().min(0).max(1),
+})
+
+const sandboxSchema = z.strictObject({
+  cloud: z.literal('sandbox'),
+  gateway: nameSchema,
+  latencyMs: z
+    .strictObject({
+      create: z.number().int().min(0).max(600_000).default(800),
+      power: z.number().int().min(0).max(600_000).default(200),
+      boot: z.number().int().min(0).max(600_000).default(1_500),
+      delete: z.number().int().min(0).max(600_000).default(300),
+    })
+    .prefault({}),
+  faults: z.array(faultSchema).max(20).default([]),
+  /** How many machines fit. */
+  capacity: z.number().int().min(0).max(1_000_000).default(100_000),
+})
+
+export const cloudAccountSchema = z.strictObject({
+  apiVersion: z.literal(API_VERSION),
+  kind: z.literal('CloudAccount'),
+  metadata: metadataSchema,
+  spec: z.discriminatedUnion('cloud', [vsphereSchema, sandboxSchema]),
+})
+
+export type CloudAccount = z.infer<typeof cloudAccountSchema>
+export type CloudAccountSpec = CloudAccount['spec']
+export type VsphereAccountSpec = Extract<CloudAccountSpec, { cloud: 'vsphere' }>
+export type SandboxAccountSpec = Extract<CloudAccountSpec, { cloud: 'sandbox' }>
+export type Cloud = CloudAccountSpec['cloud']
