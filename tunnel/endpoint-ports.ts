@@ -32,8 +32,8 @@ export interface GatewaySessions {
   /** A sign of life, at most one each heartbeat. */
   seen(identity: GatewayIdentity, epoch: number): void
 
-  /** Commands behind `after`, in order, at most `limit`. */
-  deliveries(identity: GatewayIdentity, after: number, limit: number): ReceivedDelivery[]
+  /** Commands behind `after`, in order, at most `limit`, and at most about 1 MiB of payload (one at least). */
+  deliveries(identity: GatewayIdentity, after: number, limit: number): ReceivedDelivery[] | Promise<ReceivedDelivery[]>
   /** Calls `listener` after each durable publish for this gateway; returns how to stop. */
   onPublished(identity: GatewayIdentity, listener: () => void): () => void
   /** All up to `sequence` are in the gateway's journal. */
