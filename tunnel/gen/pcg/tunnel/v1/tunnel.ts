@@ -54,9 +54,15 @@ export interface RenewRequest {
 export interface RenewResponse {
   certificateChain: string;
   authorities: string;
+  /** The broker's clock, in ms since 1970, by which the gateway judges when to renew again. */
+  nowMs: number;
 }
 
-/** From the gateway. */
+/**
+ * From the gateway.
+ *
+ * Either end may have 2,048 items or 1 MiB of payload unacknowledged (one item of any size at least); sending more ends the stream.
+ */
 export interface AttachRequest {
   frame:
     | { $case: "hello"; value: Hello }
@@ -78,6 +84,7 @@ export interface AttachResponse {
     | { $case: "heartbeat"; value: Heartbeat }
     | { $case: "query"; value: Query }
     | { $case: "drain"; value: Drain }
+    | { $case: "queryCancel"; value: QueryCancel }
     | undefined;
   /** The epoch of this attach, as in Welcome. */
   epoch: number;
@@ -156,16 +163,23 @@ export interface Query {
   traceId: string;
 }
 
+/** Nobody waits for the answer any more. */
+export interface QueryCancel {
+  id: number;
+}
+
 export interface Answer {
   id: number;
   result:
     | //
-    /** JSON of the answer. */
+    /** JSON of the answer, or a part of it. */
     { $case: "payload"; value: Buffer }
     | //
     /** What went wrong, in words for the one who asked. */
     { $case: "failure"; value: Failure }
     | undefined;
+  /** Whether more parts of the payload follow: a large answer comes in parts, so that other frames pass between. */
+  more: boolean;
 }
 
 export interface Failure {
@@ -418,7 +432,7 @@ export const RenewRequest: MessageFns<RenewRequest> = {
 };
 
 function createBaseRenewResponse(): RenewResponse {
-  return { certificateChain: "", authorities: "" };
+  return { certificateChain: "", authorities: "", nowMs: 0 };
 }
 
 export const RenewResponse: MessageFns<RenewResponse> = {
@@ -428,6 +442,9 @@ export const RenewResponse: MessageFns<RenewResponse> = {
     }
     if (message.authorities !== "") {
       writer.uint32(18).string(message.authorities);
+    }
+    if (message.nowMs !== 0) {
+      writer.uint32(24).uint64(message.nowMs);
     }
     return writer;
   },
@@ -461,6 +478,14 @@ export const RenewResponse: MessageFns<RenewResponse> = {
             message.authorities = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.nowMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -480,6 +505,7 @@ export const RenewResponse: MessageFns<RenewResponse> = {
     const message = createBaseRenewResponse();
     message.certificateChain = object.certificateChain ?? "";
     message.authorities = object.authorities ?? "";
+    message.nowMs = object.nowMs ?? 0;
     return message;
   },
 };
@@ -653,6 +679,9 @@ export const AttachResponse: MessageFns<AttachResponse> = {
       case "drain":
         Drain.encode(message.frame.value, writer.uint32(50).fork()).join();
         break;
+      case "queryCancel":
+        QueryCancel.encode(message.frame.value, writer.uint32(58).fork()).join();
+        break;
     }
     if (message.epoch !== 0) {
       writer.uint32(120).uint64(message.epoch);
@@ -721,6 +750,14 @@ export const AttachResponse: MessageFns<AttachResponse> = {
             message.frame = { $case: "drain", value: Drain.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.frame = { $case: "queryCancel", value: QueryCancel.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 15: {
             if (tag !== 120) {
               break;
@@ -780,6 +817,12 @@ export const AttachResponse: MessageFns<AttachResponse> = {
       case "drain": {
         if (object.frame?.value !== undefined && object.frame?.value !== null) {
           message.frame = { $case: "drain", value: Drain.fromPartial(object.frame.value) };
+        }
+        break;
+      }
+      case "queryCancel": {
+        if (object.frame?.value !== undefined && object.frame?.value !== null) {
+          message.frame = { $case: "queryCancel", value: QueryCancel.fromPartial(object.frame.value) };
         }
         break;
       }
@@ -1531,8 +1574,63 @@ export const Query: MessageFns<Query> = {
   },
 };
 
+function createBaseQueryCancel(): QueryCancel {
+  return { id: 0 };
+}
+
+export const QueryCancel: MessageFns<QueryCancel> = {
+  encode(message: QueryCancel, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryCancel {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryCancel();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueryCancel>): QueryCancel {
+    return QueryCancel.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryCancel>): QueryCancel {
+    const message = createBaseQueryCancel();
+    message.id = object.id ?? 0;
+    return message;
+  },
+};
+
 function createBaseAnswer(): Answer {
-  return { id: 0, result: undefined };
+  return { id: 0, result: undefined, more: false };
 }
 
 export const Answer: MessageFns<Answer> = {
@@ -1547,6 +1645,9 @@ export const Answer: MessageFns<Answer> = {
       case "failure":
         Failure.encode(message.result.value, writer.uint32(26).fork()).join();
         break;
+    }
+    if (message.more !== false) {
+      writer.uint32(32).bool(message.more);
     }
     return writer;
   },
@@ -1588,6 +1689,14 @@ export const Answer: MessageFns<Answer> = {
             message.result = { $case: "failure", value: Failure.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.more = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1620,6 +1729,7 @@ export const Answer: MessageFns<Answer> = {
         break;
       }
     }
+    message.more = object.more ?? false;
     return message;
   },
 };
