@@ -1,0 +1,124 @@
+/**
+ * The guests that vcsim's VMs don't have: each VM that is powered on with user-data reads it, phones home over HTTPS as
+ * the real one's cloud-init would, and shows its address to vCenter. A VM that is powered off, or gone, falls silent;
+ * one that is powered on again phones home again.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Agent, request } from 'undici'
+import { type PhoneHomeFile, readGuestInfo } from './guestinfo.ts'
+import type { Vcsim } from './vcsim.ts'
+import type { SimulatedVm } from './vcsim-control.ts'
+
+export interface GuestOptions {
+  /** Ends all guests. */
+  readonly signal: AbortSignal
+  /** From power-on to the phone-home; 0 if not given. */
+  readonly delayMs?: number
+  /** How often it is looked for VMs that were powered on; 100 ms if not given. */
+  readonly everyMs?: number
+  /** Which VMs have a guest that works; all if not given. */
+  readonly boots?: (vm: SimulatedVm) => boolean
+}
+
+export interface Guests {
+  /** What became of each boot so far, in order. */
+  readonly boots: readonly Boot[]
+  /** Resolves when the signal has aborted and every guest has ended. */
+  readonly ended: Promise<void>
+}
+
+export type Boot = { readonly vm: string; readonly ref: string; readonly addresses: readonly string[] } & (
+  | { readonly outcome: 'accepted' }
+  /** The gateway said no: its HTTP status and words. */
+  | { readonly outcome: 'refused'; readonly status: number; readonly message: string }
+  /** What cloud-init could not read. */
+  | { readonly outcome: 'unreadable'; readonly message: string }
+)
+
+export function playGuests(vcsim: Vcsim, options: GuestOptions): Guests {
+  const boots: Boot[] = []
+  const running = new Map<string, { readonly stop: AbortController; readonly ended: Promise<void> }>()
+  const { signal, delayMs = 0, everyMs = 100 } = options
+
+  async function look(): Promise<void> {
+    const on = new Map<string, SimulatedVm>()
+    for (const vm of await vcsim.control.vms()) {
+      const boots = vm.power === 'poweredOn' && 'guestinfo.userdata' in vm.extraConfig
+      if (boots && (options.boots?.(vm) ?? true)) on.set(vm.ref, vm)
+    }
+    for (const [ref, guest] of running) {
+      if (on.has(ref)) continue
+      guest.stop.abort()
+      running.delete(ref)
+    }
+    for (const [ref, vm] of on) {
+      if (running.has(ref)) continue
+      const stop = new AbortController()
+      const both = AbortSignal.any([signal, stop.signal])
+      running.set(ref, { stop, ended: boot(vcsim, vm, delayMs, boots, both) })
+    }
+  }
+
+  async function play(): Promise<void> {
+    while (!signal.aborted) {
+      // A simulator that is being restarted or was closed shows no VMs for now.
+      await look().catch(() => {})
+      await sleep(everyMs, undefined, { signal }).catch(() => {})
+    }
+    await Promise.all([...running.values()].map((guest) => guest.ended))
+  }
+  return { boots, ended: play() }
+}
+
+/** One boot, to its end; never rejects. */
+async function boot(vcsim: Vcsim, vm: SimulatedVm, delayMs: number, boots: Boot[], signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(delayMs, undefined, { signal })
+    const info = readGuestInfo(vm.extraConfig)
+    const addresses = info?.addresses.length ? info.addresses : [dhcpAddress(vm.ref)]
+    await vcsim.control.setGuest(vm.ref, { hostName: info?.hostName ?? vm.name, addresses })
+    if (!info?.phoneHome) return
+    const answer = await phoneHome(info.phoneHome, addresses, signal)
+    const seen = { vm: vm.name, ref: vm.ref, addresses }
+    if (answer.status < 300) boots.push({ ...seen, outcome: 'accepted' })
+    else boots.push({ ...seen, outcome: 'refused', ...answer })
+  } catch (error) {
+    if (signal.aborted) return
+    boots.push({ vm: vm.name, ref: vm.ref, addresses: [], outcome: 'unreadable', message: String(error) })
+  }
+}
+
+/** Tries again while the gateway can't be reached, as `curl --retry` does. */
+async function phoneHome(
+  file: PhoneHomeFile,
+  addresses: readonly string[],
+  signal: AbortSignal,
+): Promise<{ status: number; message: string }> {
+  const dispatcher = new Agent({ connect: { ca: file.authority } })
+  try {
+    for (;;) {
+      try {
+        const { statusCode, body } = await request(file.url, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${file.token}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ phase: 'ready', addresses }),
+          dispatcher,
+          signal,
+        })
+        const message = await body.text()
+        if (statusCode < 500) return { status: statusCode, message }
+      } catch (error) {
+        if (signal.aborted) throw error
+      }
+      await sleep(250, undefined, { signal })
+    }
+  } finally {
+    await dispatcher.destroy()
+  }
+}
+
+/** The address that a DHCP server would give this VM: of 10.77.0.0/16, the same each time. */
+function dhcpAddress(ref: string): string {
+  const number = Number(ref.split('-').at(-1))
+  return `10.77.${(number >> 8) & 255}.${number & 255}`
+}
