@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { API_VERSION, metadataSchema, nameSchema } from './metadata.ts'
+import type { Finding } from './query.ts'
 
 const sealedSchema = z
   .string()
@@ -59,3 +60,10 @@ export type CloudAccountSpec = CloudAccount['spec']
 export type VsphereAccountSpec = Extract<CloudAccountSpec, { cloud: 'vsphere' }>
 export type SandboxAccountSpec = Extract<CloudAccountSpec, { cloud: 'sandbox' }>
 export type Cloud = CloudAccountSpec['cloud']
+
+export interface AccountStatus {
+  readonly observedGeneration: number
+  /** `Suspended`: the cloud refused the credentials, and nothing is tried until they change. */
+  readonly phase: 'Verifying' | 'Ready' | 'Invalid' | 'Suspended'
+  readonly findings: readonly Finding[]
+}

@@ -1,0 +1,87 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { MachineAddress, MachineSpec } from '../../adapters/adapter.ts'
+import type { Cluster } from '../../resources/cluster.ts'
+import type { ProfileLayers } from '../../resources/cluster-profile.ts'
+import type { ClusterSecrets } from '../bootstrap/cluster-secrets.ts'
+import { renderUserData } from '../bootstrap/user-data.ts'
+import { createPhoneHomeToken, type MachineRecord } from '../machines/machine-record.ts'
+import type { PoolGoal } from './plan-cluster.ts'
+
+export interface Blueprint {
+  readonly cluster: Cluster
+  readonly layers: ProfileLayers
+  readonly pool: PoolGoal
+  readonly secrets: ClusterSecrets
+  /** Whether this machine makes the cluster. */
+  readonly initialises: boolean
+  readonly address: MachineAddress
+  readonly cause: string
+  /** `tenant/gateway`. */
+  readonly owner: string
+  readonly phoneHome: { readonly url: string; readonly authority: string }
+  /** ISO 8601. */
+  readonly now: string
+}
+
+/** A new machine: its record and its spec, with names and secrets of its own. Nothing is stored or made yet. */
+export function createMachine(blueprint: Blueprint): { record: MachineRecord; spec: MachineSpec } {
+  const { cluster, layers, pool, secrets, initialises, address, cause, owner, phoneHome, now } = blueprint
+  const uid = randomUUID()
+  const name = `${cluster.metadata.name}-${pool.name}-${suffix()}`
+  const { token, hash } = createPhoneHomeToken()
+  const shape =
+    pool.role === 'control-plane'
+      ? cluster.spec.controlPlane
+      : cluster.spec.workers.find((workers) => workers.name === pool.name)
+  if (shape === undefined) throw new Error(`no pool ${pool.name}`)
+  const record: MachineRecord = {
+    uid,
+    name,
+    cluster: cluster.metadata.name,
+    account: cluster.spec.account,
+    pool: pool.name,
+    role: pool.role,
+    revision: pool.revision,
+    initialises,
+    address,
+    want: 'present',
+    cause,
+    phase: 'Pending',
+    stage: 'waiting for its turn',
+    progress: null,
+    running: null,
+    failures: 0,
+    phoneHomeTokenHash: hash,
+    phoneHome: { state: 'waiting' },
+    bootingSince: null,
+    addresses: [],
+    externalId: null,
+    conditions: [],
+    createdAt: now,
+  }
+  const spec: MachineSpec = {
+    owner: { gateway: owner, cluster: cluster.metadata.name, machine: uid },
+    name,
+    placement: cluster.spec.placement,
+    cpus: shape.cpus,
+    memoryMiB: shape.memoryMiB,
+    ...(shape.diskGiB === undefined ? {} : { diskGiB: shape.diskGiB }),
+    disks: shape.disks,
+    address,
+    userData: renderUserData({
+      cluster,
+      layers,
+      machine: { uid, name, role: pool.role, initialises },
+      secrets,
+      phoneHome: { ...phoneHome, token },
+    }),
+    want: 'present',
+  }
+  return { record, spec }
+}
+
+/** Five characters that can't be misread for one another, nor spell a word. */
+function suffix(): string {
+  const alphabet = 'bcdfghjkmnpqrstvwxz2456789'
+  return Array.from(randomBytes(5), (byte) => alphabet[byte % alphabet.length]).join('')
+}

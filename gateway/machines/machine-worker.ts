@@ -1,0 +1,307 @@
+/**
+ * Brings one machine from what is observed to what is wanted: observe, plan, one step, again.
+ *
+ * Invariants
+ * 1. Nothing is done before the cloud was observed in the same turn (invariant 5 of the design).
+ * 2. A machine is forgotten only after the cloud was seen without it.
+ */
+import type { MachineUid, Observed, Step } from '../../adapters/adapter.ts'
+import { type BackoffPolicy, backoffMs } from '../../runtime/backoff.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import { PcgError } from '../../runtime/pcg-error.ts'
+import { AccountSession } from '../accounts/account-session.ts'
+import type { Accounts } from '../accounts/accounts.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { LedgerRow } from '../journal/ledger-table.ts'
+import { BOOT_PATIENCE_MS, decide } from './decide.ts'
+import type { MachineChanges } from './machine-changes.ts'
+import type { MachineRecord } from './machine-record.ts'
+import type { StepRunner } from './step-runner.ts'
+
+const UNREACHABLE: BackoffPolicy = { firstMs: 2_000, maxMs: 60_000, factor: 2 }
+
+export interface MachineWorkerOptions {
+  readonly journal: Journal
+  readonly accounts: Accounts
+  readonly changes: MachineChanges
+  readonly runner: StepRunner
+  readonly clock: Clock
+  /** Where machines phone home, for the advice to one who waits for it. */
+  readonly phoneHomeUrl: string
+}
+
+export class MachineWorker {
+  readonly #options: MachineWorkerOptions
+
+  constructor(options: MachineWorkerOptions) {
+    this.#options = options
+  }
+
+  /** Returns in how many ms to look again, or null to wait for a change. */
+  async work(uid: MachineUid, signal: AbortSignal): Promise<number | null> {
+    const { journal, accounts, runner } = this.#options
+    const record = journal.machines.get(uid)
+    if (record === undefined) return null
+    const session = accounts.use(record.account)
+    if (!(session instanceof AccountSession)) return this.#blocked(record, session.unusable)
+    if (record.running !== null && record.running.token !== null)
+      return runner.resume(record, record.running.step, record.running.token, session, signal)
+
+    const spec = journal.machines.spec(uid)
+    let observed: Observed | null
+    try {
+      observed = await session.adapter.observe(spec, session.context(signal))
+    } catch (cause) {
+      if (signal.aborted) return null
+      return this.#unreachable(record, PcgError.from(cause), session)
+    }
+    const seen = observed === null ? record : await this.#seen(record, observed)
+    if (seen === null) return null
+    return this.#act(seen, observed, session.adapter.plan({ ...spec, want: seen.want }, observed), session, signal)
+  }
+
+  async #act(
+    record: MachineRecord,
+    observed: Observed | null,
+    steps: readonly Step[],
+    session: AccountSession,
+    signal: AbortSignal,
+  ): Promise<number | null> {
+    const { journal, changes, runner, clock } = this.#options
+    const driftPolicy = journal.desired.get('Cluster', record.cluster)?.resource.spec.driftPolicy ?? 'alert'
+    const decision = decide({ record, observed, steps, driftPolicy, nowMs: clock.now() })
+    switch (decision.decision) {
+      case 'step':
+        await this.#noteRepair(record, decision.step, session)
+        return runner.run(record, decision.step, session, signal)
+      case 'await-phone-home':
+        return decision.stuck ? this.#stuck(record) : this.#booting(record)
+      case 'bootstrap-failed':
+        return this.#bootstrapFailed(record, decision.message)
+      case 'ready':
+        return this.#ready(record)
+      case 'report-drift':
+        return this.#drifted(record, decision.steps.map((step) => step.summary).join('; '))
+      case 'lost':
+        return driftPolicy === 'heal' ? this.#replace(record) : this.#drifted(record, 'the cloud has it no longer')
+      case 'gone':
+        await changes.remove(record, [], {
+          timeline: { stage: 'gone', actor: session.adapter.cloud, cause: record.cause, outcome: 'done' },
+        })
+        return null
+      default:
+        return decision satisfies never
+    }
+  }
+
+  /** Keeps the ledger and the record true to what the cloud shows. */
+  async #seen(record: MachineRecord, observed: Observed): Promise<MachineRecord | null> {
+    const { journal, changes } = this.#options
+    const [main] = observed.objects
+    const same =
+      record.externalId === (main?.id ?? null) &&
+      sameList(record.addresses, observed.addresses) &&
+      ledgerMatches(journal.ledger.of(record.uid), observed)
+    if (same) return record
+    return changes.apply(
+      record.uid,
+      (newest) => ({ ...newest, externalId: main?.id ?? newest.externalId, addresses: observed.addresses }),
+      { also: () => journal.ledger.seen(record.uid, observed.objects, changes.now()) },
+    )
+  }
+
+  async #blocked(record: MachineRecord, why: string): Promise<null> {
+    const { changes } = this.#options
+    await changes.apply(record.uid, (newest) =>
+      changes.withCondition(newest, { type: 'Progressing', status: 'False', reason: 'AccountUnusable', message: why }),
+    )
+    return null
+  }
+
+  async #unreachable(record: MachineRecord, error: PcgError, session: AccountSession): Promise<number | null> {
+    const { changes } = this.#options
+    if (error.code === 'credentials') {
+      session.suspend(error.message)
+      return null
+    }
+    const changed = await changes.apply(record.uid, (newest) =>
+      changes.withCondition(
+        { ...newest, failures: newest.failures + 1 },
+        { type: 'Progressing', status: 'False', reason: 'CloudUnreachable', message: error.message },
+      ),
+    )
+    return backoffMs(UNREACHABLE, changed?.failures ?? 1)
+  }
+
+  /** A repair of a machine that was in order is an event: somebody changed it. */
+  async #noteRepair(record: MachineRecord, step: Step, session: AccountSession): Promise<void> {
+    if (record.want === 'absent' || record.phase !== 'Ready') return
+    await this.#options.changes.apply(record.uid, (newest) => ({ ...newest, phase: 'Drifted' }), {
+      timeline: {
+        stage: 'drift',
+        actor: session.adapter.cloud,
+        cause: 'changed outside',
+        outcome: 'started',
+        detail: step.summary,
+      },
+      event: { severity: 'warning', reason: 'Drifted', message: `changed outside; healing: ${step.summary}` },
+    })
+  }
+
+  async #booting(record: MachineRecord): Promise<number> {
+    const { changes, clock } = this.#options
+    const since = record.bootingSince ?? changes.now()
+    if (record.phase !== 'Booting' || record.bootingSince === null)
+      await changes.apply(
+        record.uid,
+        (newest) =>
+          changes.withCondition(
+            {
+              ...newest,
+              phase: 'Booting',
+              stage: 'waiting for its phone-home',
+              bootingSince: since,
+              running: null,
+              failures: 0,
+            },
+            { type: 'Ready', status: 'False', reason: 'Booting', message: 'powered on; it has not phoned home yet' },
+          ),
+        { timeline: { stage: 'boot', actor: 'guest', cause: record.cause, outcome: 'started' } },
+      )
+    return Math.max(1_000, Date.parse(since) + BOOT_PATIENCE_MS - clock.now())
+  }
+
+  async #stuck(record: MachineRecord): Promise<null> {
+    const { changes, phoneHomeUrl } = this.#options
+    if (record.phase === 'Failed') return null
+    const minutes = BOOT_PATIENCE_MS / 60_000
+    const message = `powered on since ${record.bootingSince}, and no phone-home in ${minutes} minutes: look at its console for cloud-init's output, and whether it reaches ${phoneHomeUrl}`
+    await changes.apply(
+      record.uid,
+      (newest) =>
+        changes.withCondition(
+          { ...newest, phase: 'Failed', stage: 'no phone-home' },
+          { type: 'Ready', status: 'False', reason: 'NoPhoneHome', message },
+        ),
+      {
+        timeline: { stage: 'boot', actor: 'guest', cause: record.cause, outcome: 'failed', detail: message },
+        event: { severity: 'error', reason: 'NoPhoneHome', message },
+      },
+    )
+    return null
+  }
+
+  async #bootstrapFailed(record: MachineRecord, message: string): Promise<null> {
+    const { changes } = this.#options
+    if (record.phase === 'Failed') return null
+    await changes.apply(
+      record.uid,
+      (newest) =>
+        changes.withCondition(
+          { ...newest, phase: 'Failed', stage: 'bootstrap failed' },
+          { type: 'Ready', status: 'False', reason: 'BootstrapFailed', message },
+        ),
+      {
+        timeline: { stage: 'bootstrap', actor: 'guest', cause: record.cause, outcome: 'failed', detail: message },
+        event: { severity: 'error', reason: 'BootstrapFailed', message },
+      },
+    )
+    return null
+  }
+
+  async #ready(record: MachineRecord): Promise<null> {
+    const { journal, changes } = this.#options
+    if (record.phase === 'Ready') return null
+    const clusters = journal.clusters
+    const initialised = record.initialises && clusters.get(record.cluster).initialiser?.machine === record.uid
+    await changes.apply(
+      record.uid,
+      (newest) =>
+        changes.withCondition(
+          changes.withCondition(
+            {
+              ...newest,
+              phase: 'Ready',
+              stage: 'ready',
+              progress: null,
+              running: null,
+              failures: 0,
+              conditions: newest.conditions.filter((condition) => condition.type !== 'Drifted'),
+            },
+            { type: 'Ready', status: 'True', reason: 'PhonedHome', message: '' },
+          ),
+          { type: 'Progressing', status: 'True', reason: 'AsDesired', message: '' },
+        ),
+      {
+        timeline: { stage: 'ready', actor: 'guest', cause: record.cause, outcome: 'done' },
+        event: {
+          severity: 'info',
+          reason: 'Ready',
+          message: `ready at ${record.addresses.join(', ') || 'an address that it did not tell'}`,
+        },
+        also: () => {
+          journal.machines.dropUserData(record.uid)()
+          if (initialised)
+            clusters.update(record.cluster, (cluster) => ({
+              ...cluster,
+              initialiser: { machine: record.uid, done: true },
+            }))()
+        },
+      },
+    )
+    return null
+  }
+
+  async #drifted(record: MachineRecord, what: string): Promise<null> {
+    const { changes } = this.#options
+    const known = record.conditions.find((condition) => condition.type === 'Drifted')
+    if (record.phase === 'Drifted' && known?.message === what) return null
+    await changes.apply(
+      record.uid,
+      (newest) =>
+        changes.withCondition(
+          { ...newest, phase: 'Drifted', stage: 'drifted' },
+          { type: 'Drifted', status: 'True', reason: 'ChangedOutside', message: what },
+        ),
+      {
+        timeline: { stage: 'drift', actor: 'cloud', cause: 'changed outside', outcome: 'done', detail: what },
+        event: {
+          severity: 'warning',
+          reason: 'Drifted',
+          message: `changed outside, and the policy is to alert only; healing would: ${what}`,
+        },
+      },
+    )
+    return null
+  }
+
+  /** What is gone can't be repaired: this machine leaves, and its cluster makes another. */
+  async #replace(record: MachineRecord): Promise<number> {
+    const cause = 'the cloud has it no longer'
+    await this.#options.changes.apply(
+      record.uid,
+      (newest) => ({ ...newest, want: 'absent', cause, phase: 'Deleting', stage: 'lost' }),
+      {
+        timeline: {
+          stage: 'drift',
+          actor: 'cloud',
+          cause,
+          outcome: 'started',
+          detail: 'another machine takes its place',
+        },
+        event: { severity: 'warning', reason: 'Lost', message: `${cause}: another machine takes its place` },
+      },
+    )
+    return 0
+  }
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index])
+}
+
+function ledgerMatches(rows: readonly LedgerRow[], observed: Observed): boolean {
+  const there = new Set(observed.objects.map((object) => `${object.kind} ${object.name} ${object.id}`))
+  const known = rows.filter((row) => row.state !== 'intended')
+  return known.length === there.size && known.every((row) => there.has(`${row.kind} ${row.name} ${row.externalId}`))
+}
