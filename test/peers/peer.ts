@@ -7,13 +7,21 @@
  */
 import type { Availability, Effort } from './availability.ts'
 import { debianPackages } from './debian-packages.ts'
-import { vcsimAvailability } from './vcsim.ts'
+import { buildVcsim, vcsimAvailability } from './vcsim.ts'
 
-/** Name → how to find out, and with `install` to bring about, that it is there. */
-const PEERS = {
-  vcsim: vcsimAvailability,
-  'cloud-init': (effort: Effort) => debianPackages(['cloud-init'], effort),
+interface PeerSource {
+  /** Finds out, and with `install` brings about, that it is there. */
+  find(effort: Effort): Promise<Availability>
+  /** What takes time and can be done once, ahead of the tests. */
+  build?(): Promise<unknown>
 }
+
+const PEERS = {
+  vcsim: { find: vcsimAvailability, build: buildVcsim },
+  'cloud-init': { find: (effort) => debianPackages(['cloud-init'], effort) },
+} satisfies Record<string, PeerSource>
+
+const sources: Readonly<Record<PeerName, PeerSource>> = PEERS
 
 export type PeerName = keyof typeof PEERS
 export const PEER_NAMES = Object.keys(PEERS) as PeerName[]
@@ -21,27 +29,41 @@ export const PEER_NAMES = Object.keys(PEERS) as PeerName[]
 /** The environment variable in which `npm test` hands its findings to the tests: JSON, peer → availability. */
 export const PEERS_VARIABLE = 'PCG_PEERS'
 
-export type PeerFindings = Partial<Record<PeerName, Availability>>
+export type PeerFindings = Readonly<Partial<Record<PeerName, Availability>>>
+
+export type Peer = Availability & { readonly name: PeerName }
 
 const asked = new Map<PeerName, Promise<Availability>>()
 
 /** Whether a test may use this peer. Asked once a process. */
-export function peer(name: PeerName): Promise<Availability> {
+export async function peer(name: PeerName): Promise<Peer> {
   const found = findingsOf(process.env[PEERS_VARIABLE])[name]
-  if (found !== undefined) return Promise.resolve(found)
-  const known = asked.get(name) ?? PEERS[name]('look')
+  if (found !== undefined) return { name, ...found }
+  const known = asked.get(name) ?? sources[name].find('look')
   asked.set(name, known)
-  return known
+  return { name, ...(await known) }
 }
 
 /** Installs and builds what the peer needs. */
-export function preparePeer(name: PeerName): Promise<Availability> {
-  return PEERS[name]('install')
+export async function preparePeer(name: PeerName): Promise<Availability> {
+  const found = await sources[name].find('install')
+  if (!found.available) return found
+  try {
+    await sources[name].build?.()
+    return found
+  } catch (error) {
+    return { available: false, reason: error instanceof Error ? error.message : String(error) }
+  }
 }
 
 /** A suite's title, with the reason if it is skipped for want of a peer. */
-export function title(text: string, availability: Availability): string {
-  return availability.available ? text : `${text} (skipped: ${availability.reason})`
+export function title(text: string, { name, ...found }: Peer): string {
+  return found.available ? text : `${text} ${skipMark(name)} ${found.reason})`
+}
+
+/** By which `npm test` finds out what was skipped for want of which peer. */
+export function skipMark(name: PeerName): string {
+  return `(skipped for want of ${name}:`
 }
 
 function findingsOf(text: string | undefined): PeerFindings {
