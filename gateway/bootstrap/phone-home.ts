@@ -1,0 +1,249 @@
+/**
+ * Where machines report that they are up: a small HTTPS server with an authority of its own, which each machine has in its user-data.
+ *
+ * Invariants
+ * 1. A machine's token goes no further than its hash: into no log, and to nobody behind this file.
+ * 2. Who has no right token learns nothing: not whether the machine exists, nor why it was refused.
+ * 3. No client holds anything for long: header, body, handshake and idle times are bounded, as is the body.
+ * 4. `accepted` is answered only after the sink said so, which is when it is in the journal.
+ */
+import { createHash } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import { isIPv6 } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Log } from '../../runtime/log.ts'
+import { PcgError } from '../../runtime/pcg-error.ts'
+import { AttemptLimiter } from '../../tunnel/attempt-limiter.ts'
+import { openAuthority } from '../../tunnel/certificate-authority.ts'
+import { readSecretFile, replaceSecretFile } from '../../tunnel/secret-file.ts'
+import { openServerCertificate } from '../../tunnel/server-certificate.ts'
+import { parseMachinePath } from './machine-url.ts'
+
+const MAX_BODY_BYTES = 16_384
+const CERTIFICATE_CHECK_MS = 86_400_000
+
+const reportSchema = z.object({
+  phase: z.enum(['booting', 'ready', 'failed']),
+  message: z.string().max(8_000).optional(),
+  addresses: z
+    .array(z.union([z.ipv4(), z.ipv6()]))
+    .max(20)
+    .optional(),
+})
+
+export type PhoneHomeReport = z.infer<typeof reportSchema>
+
+/** Who takes the reports. Tokens come as their SHA-256 in hex; compare with `sameHash`. */
+export interface PhoneHomeSink {
+  /** Resolves when it is in the journal; `refused` if there is no such machine, or the token isn't its. */
+  report(uid: string, tokenHash: string, report: PhoneHomeReport): Promise<'accepted' | 'refused'>
+  /** Which join tokens a cluster should accept now; asked by its control-plane machines. */
+  joinWanted(
+    uid: string,
+    tokenHash: string,
+  ): Promise<{ readonly tokens: readonly string[]; readonly certificateKey: string } | 'refused'>
+}
+
+export interface PhoneHomeOptions {
+  readonly host: string
+  /** 0 takes a free one, and the same again after a restart if it can. */
+  readonly port: number
+  /** `host` or `host:port` by which machines reach it, where that isn't its own address. */
+  readonly advertise?: string
+  /** For its authority and certificate. */
+  readonly folder: string
+  readonly sink: PhoneHomeSink
+  readonly log: Log
+  readonly clock: Clock
+}
+
+export interface PhoneHomeServer {
+  /** `https://host:port`; a machine's own is `machineUrl(url, uid)`. */
+  readonly url: string
+  /** PEM. */
+  readonly authority: string
+  close(): Promise<void>
+}
+
+export async function startPhoneHome(options: PhoneHomeOptions): Promise<PhoneHomeServer> {
+  const { folder, clock, log } = options
+  const authority = await openAuthority({ folder, clock })
+  const advertised = hostAndPort(options.advertise ?? reachableHost(options.host))
+  const certificate = () => openServerCertificate({ folder, names: [advertised.host], authority, clock })
+
+  const { key, cert } = await certificate()
+  const server = createServer(
+    {
+      key,
+      cert,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: 10_000,
+      headersTimeout: 10_000,
+      requestTimeout: 15_000,
+      keepAliveTimeout: 10_000,
+      maxHeaderSize: 8_192,
+    },
+    requestHandler(options),
+  )
+  server.maxConnections = 4_000
+  server.on('tlsClientError', (cause) => log.debug({ err: cause }, 'phone-home handshake failed'))
+  const port = await listen(server, options)
+
+  const closing = new AbortController()
+  const rotation = (async () => {
+    while (true) {
+      await clock.sleep(CERTIFICATE_CHECK_MS, closing.signal)
+      const renewed = await certificate()
+      server.setSecureContext({ key: renewed.key, cert: renewed.cert, minVersion: 'TLSv1.2' })
+    }
+  })().catch((cause: unknown) => {
+    if (!closing.signal.aborted) log.error({ err: cause }, 'phone-home certificate could not be renewed')
+  })
+
+  const host = isIPv6(advertised.host) ? `[${advertised.host}]` : advertised.host
+  return {
+    url: `https://${host}:${advertised.port ?? port}`,
+    authority: authority.certificatePem,
+    async close() {
+      closing.abort()
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeAllConnections()
+      await Promise.all([closed, rotation])
+    },
+  }
+}
+
+function requestHandler(options: PhoneHomeOptions) {
+  const { sink, log } = options
+  const limiter = new AttemptLimiter()
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const answer = (status: number, body = '', type = 'text/plain') => {
+      if (response.headersSent) return
+      const headers = { 'content-type': type, 'content-length': Buffer.byteLength(body) }
+      // What is left of a body that nobody wants is not read (invariant 3).
+      response.writeHead(status, headers).end(body, () => {
+        if (!request.complete) request.destroy()
+      })
+    }
+    handle(request, sink, limiter)
+      .then(({ status, body, type }) => answer(status, body, type))
+      .catch((cause: unknown) => {
+        if (request.destroyed && !request.complete) return
+        log.error({ err: cause }, 'phone-home could not be taken')
+        answer(503)
+      })
+  }
+}
+
+interface Answer {
+  readonly status: number
+  readonly body?: string
+  readonly type?: string
+}
+
+async function handle(request: IncomingMessage, sink: PhoneHomeSink, limiter: AttemptLimiter): Promise<Answer> {
+  const target = parseMachinePath(request.url ?? '')
+  if (target === null) return { status: 404 }
+  if (request.method !== (target.resource === 'report' ? 'POST' : 'GET')) return { status: 405 }
+  // By machine as well, so that one with a wrong token doesn't shut out others behind the same address.
+  const source = `${request.socket.remoteAddress} ${target.uid}`
+  if (!limiter.allows(source, performance.now())) return { status: 429 }
+  const refused = (): Answer => {
+    limiter.failed(source, performance.now())
+    return { status: 401 }
+  }
+  const tokenHash = bearerHash(request.headers.authorization)
+  if (tokenHash === null) return refused()
+
+  if (target.resource === 'join-wanted') {
+    const wanted = await sink.joinWanted(target.uid, tokenHash)
+    return wanted === 'refused' ? refused() : joinAnswer(wanted, request.headers.accept === 'text/plain')
+  }
+  const body = await readBody(request)
+  if (body === null) return { status: 413 }
+  const report = reportSchema.safeParse(parseJson(body))
+  if (!report.success) return { status: 400, body: `${z.prettifyError(report.error)}\n` }
+  return (await sink.report(target.uid, tokenHash, report.data)) === 'accepted' ? { status: 204 } : refused()
+}
+
+/** As JSON, or in lines of two words for a shell. */
+function joinAnswer(wanted: { tokens: readonly string[]; certificateKey: string }, plain: boolean): Answer {
+  if (!plain) return { status: 200, type: 'application/json', body: JSON.stringify(wanted) }
+  const lines = [...wanted.tokens.map((token) => `token ${token}`), `certificate-key ${wanted.certificateKey}`]
+  return { status: 200, body: `${lines.join('\n')}\n` }
+}
+
+function bearerHash(authorization: string | undefined): string | null {
+  const token = /^Bearer (\S+)$/.exec(authorization ?? '')?.[1]
+  return token === undefined ? null : createHash('sha256').update(token).digest('hex')
+}
+
+/** The body, or null if it is too large. */
+async function readBody(request: IncomingMessage): Promise<string | null> {
+  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return null
+  let size = 0
+  const limited = request.iterator({ destroyOnReturn: false })
+  const chunks: Buffer[] = []
+  for await (const chunk of limited) {
+    size += chunk.length
+    if (size > MAX_BODY_BYTES) return null
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
+async function listen(server: Server, options: PhoneHomeOptions): Promise<number> {
+  if (options.port !== 0) return tryListen(server, options.host, options.port)
+  const path = join(options.folder, 'port')
+  const last = Number((await readSecretFile(path)) ?? 0)
+  const port = await tryListen(server, options.host, last).catch((cause: unknown) => {
+    if (last === 0) throw cause
+    return tryListen(server, options.host, 0)
+  })
+  if (port !== last) await replaceSecretFile(path, `${port}\n`)
+  return port
+}
+
+function tryListen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause: Error) =>
+      reject(
+        new PcgError('unavailable', `phone-home cannot listen on ${host}:${port}: ${cause.message}`, {
+          cause,
+          remedy: 'Choose another phone-home port, or end what uses this one.',
+        }),
+      )
+    server.once('error', failed)
+    server.listen({ host, port, backlog: 1_024 }, () => {
+      server.off('error', failed)
+      const address = server.address()
+      resolve(typeof address === 'object' && address !== null ? address.port : port)
+    })
+  })
+}
+
+/** An address of this machine by which others reach it, where it listens on all of them. */
+function reachableHost(host: string): string {
+  if (host !== '0.0.0.0' && host !== '::') return host
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
+  return addresses.find(({ internal, family }) => !internal && family === 'IPv4')?.address ?? '127.0.0.1'
+}
+
+/** `host`, `host:port`, `[v6]:port` or a bare IPv6 address. */
+function hostAndPort(advertise: string): { host: string; port: number | null } {
+  if (isIPv6(advertise)) return { host: advertise, port: null }
+  const match = /^\[?([^\]]+?)\]?(?::(\d+))?$/.exec(advertise)
+  return { host: match?.[1] ?? advertise, port: match?.[2] === undefined ? null : Number(match[2]) }
+}
