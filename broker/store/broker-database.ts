@@ -1,0 +1,101 @@
+/**
+ * The broker's one database: its tables, its transactions, and the counter that orders every change.
+ *
+ * Invariants
+ * 1. Every change that a tenant can see takes a revision of one counter, which rises with each and survives restarts: watchers
+ *    resume by it.
+ * 2. Watchers hear of a change after its commit.
+ * 3. Writes run inside `write` only: all of one is on disk when it resolves, or none of it.
+ */
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { GroupCommit, openDatabase } from '../../runtime/group-commit.ts'
+import { PcgError } from '../../runtime/pcg-error.ts'
+import { STORE_SCHEMA } from './schema.ts'
+
+export type SqlValue = SQLInputValue
+
+/** A prepared statement whose rows have the shape that its SQL says. */
+export class Statement<Row> {
+  readonly #statement: StatementSync
+
+  constructor(statement: StatementSync) {
+    this.#statement = statement
+  }
+
+  get(...values: SqlValue[]): Row | undefined {
+    return this.#statement.get(...values) as Row | undefined
+  }
+
+  all(...values: SqlValue[]): Row[] {
+    return this.#statement.all(...values) as Row[]
+  }
+
+  /** Returns how many rows changed. */
+  run(...values: SqlValue[]): number {
+    return Number(this.#statement.run(...values).changes)
+  }
+}
+
+export class BrokerDatabase {
+  readonly db: DatabaseSync
+  readonly commits: GroupCommit
+  readonly #listeners = new Map<string, Set<() => void>>()
+  readonly #bump: Statement<{ value: number }>
+  readonly #revision: Statement<{ value: number }>
+  #touched: Set<string> | undefined
+
+  /** @param path a file, made if need be and readable by its owner only; or `:memory:` */
+  constructor(path: string) {
+    this.db = openDatabase(path)
+    this.db.exec(STORE_SCHEMA)
+    this.commits = new GroupCommit(this.db)
+    this.#bump = this.prepare('UPDATE revision SET value = value + 1 RETURNING value')
+    this.#revision = this.prepare('SELECT value FROM revision')
+  }
+
+  prepare<Row>(sql: string): Statement<Row> {
+    return new Statement<Row>(this.db.prepare(sql))
+  }
+
+  /** Runs `work` in a transaction, without awaiting inside; resolves with its result when that is on disk. */
+  async write<T>(work: () => T): Promise<T> {
+    const touched = new Set<string>()
+    const result = await this.commits.write(() => {
+      this.#touched = touched
+      try {
+        return work()
+      } finally {
+        this.#touched = undefined
+      }
+    })
+    for (const tenant of touched) for (const listener of [...(this.#listeners.get(tenant) ?? [])]) listener()
+    return result
+  }
+
+  /** Takes the next revision for a change to something of `tenant`. Only inside `write`. */
+  nextRevision(tenant: string): number {
+    if (this.#touched === undefined) throw new PcgError('internal', 'a change was made outside a transaction')
+    this.#touched.add(tenant)
+    return this.#bump.get()?.value ?? 0
+  }
+
+  /** The newest revision that was taken. */
+  revision(): number {
+    return this.#revision.get()?.value ?? 0
+  }
+
+  /** Calls `listener` after each commit that changed something of `tenant`; returns how to stop. */
+  onChanged(tenant: string, listener: () => void): () => void {
+    const listeners = this.#listeners.get(tenant) ?? new Set()
+    this.#listeners.set(tenant, listeners.add(listener))
+    return () => {
+      listeners.delete(listener)
+      if (listeners.size === 0 && this.#listeners.get(tenant) === listeners) this.#listeners.delete(tenant)
+    }
+  }
+
+  close(): void {
+    this.commits.close()
+    this.db.close()
+  }
+}

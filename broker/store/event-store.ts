@@ -1,0 +1,130 @@
+/** What happened, and what is no more, as tenants read it. Writes only inside `BrokerDatabase.write`. */
+import type { ReportedKind, ResourceKey } from '../../resources/resource.ts'
+import type { BrokerDatabase, Statement } from './broker-database.ts'
+
+export interface NewEvent {
+  /** ISO 8601 */
+  readonly time: string
+  readonly kind: ReportedKind
+  readonly name: string
+  readonly severity: 'info' | 'warning' | 'error'
+  /** CamelCase, for programs. */
+  readonly reason: string
+  /** For people. */
+  readonly message: string
+  /** Which gateway it happened at. */
+  readonly gateway: string
+  /** Of the request that caused it; empty if none did. */
+  readonly traceId: string
+}
+
+export interface StoredEvent extends NewEvent {
+  readonly revision: number
+}
+
+export interface EventFilter {
+  readonly kind?: string | undefined
+  readonly name?: string | undefined
+  /** Only events behind this one, oldest first; else the newest ones. */
+  readonly after?: number | undefined
+  readonly limit: number
+}
+
+export interface StoredGone extends ResourceKey {
+  readonly revision: number
+}
+
+/** How many events of a tenant are kept, and how many more may gather before the oldest go. */
+export const EVENTS_KEPT = 10_000
+const EVENTS_SLACK = 500
+/** How many removals of a tenant are kept for watchers that were away. */
+export const GONE_KEPT = 10_000
+
+const COLUMNS = 'revision, time, kind, name, severity, reason, message, gateway, trace_id AS traceId'
+
+export class EventStore {
+  readonly #database: BrokerDatabase
+  readonly #statements: ReturnType<typeof prepareAll>
+  /** By tenant: how many were added since the oldest were dropped. */
+  readonly #added = new Map<string, number>()
+
+  constructor(database: BrokerDatabase) {
+    this.#database = database
+    this.#statements = prepareAll(database)
+  }
+
+  add(tenant: string, event: NewEvent): void {
+    const { time, kind, name, severity, reason, message, gateway, traceId } = event
+    const revision = this.#database.nextRevision(tenant)
+    this.#statements.add.run(revision, tenant, time, kind, name, severity, reason, message, gateway, traceId)
+    const added = (this.#added.get(tenant) ?? EVENTS_SLACK) + 1
+    if (added > EVENTS_SLACK) this.#statements.dropOldest.run(tenant, tenant, EVENTS_KEPT)
+    this.#added.set(tenant, added > EVENTS_SLACK ? 0 : added)
+  }
+
+  /** Oldest first. */
+  list(tenant: string, filter: EventFilter): StoredEvent[] {
+    const kind = filter.kind ?? null
+    const name = filter.name ?? null
+    if (filter.after !== undefined)
+      return this.#statements.behind.all(tenant, filter.after, kind, kind, name, name, filter.limit)
+    return this.#statements.newest.all(tenant, kind, kind, name, name, filter.limit).reverse()
+  }
+
+  changed(tenant: string, after: number, limit: number): StoredEvent[] {
+    return this.#statements.behind.all(tenant, after, null, null, null, null, limit)
+  }
+
+  /** Notes that something is no more, so that watchers hear of it. */
+  addGone(tenant: string, key: ResourceKey): void {
+    const revision = this.#database.nextRevision(tenant)
+    this.#statements.addGone.run(revision, tenant, key.kind, key.name)
+    const oldest = this.#statements.goneBeyond.get(tenant, GONE_KEPT)?.revision
+    if (oldest === undefined) return
+    this.#statements.dropGone.run(tenant, oldest)
+    this.#statements.forget.run(tenant, oldest)
+  }
+
+  gone(tenant: string, after: number, limit: number): StoredGone[] {
+    return this.#statements.gone.all(tenant, after, limit)
+  }
+
+  /** Removals up to this revision are forgotten: a watcher can't resume from before it. */
+  forgottenThrough(tenant: string): number {
+    return this.#statements.forgotten.get(tenant)?.through ?? 0
+  }
+}
+
+function prepareAll(database: BrokerDatabase) {
+  const change = (sql: string): Statement<never> => database.prepare(sql)
+  const matching = '(? IS NULL OR kind = ?) AND (? IS NULL OR name = ?)'
+  return {
+    add: change(
+      `INSERT INTO events (revision, tenant, time, kind, name, severity, reason, message, gateway, trace_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    dropOldest: change(
+      `DELETE FROM events WHERE tenant = ? AND revision <= (
+         SELECT revision FROM events WHERE tenant = ? ORDER BY revision DESC LIMIT 1 OFFSET ?)`,
+    ),
+    behind: database.prepare<StoredEvent>(
+      `SELECT ${COLUMNS} FROM events WHERE tenant = ? AND revision > ? AND ${matching} ORDER BY revision LIMIT ?`,
+    ),
+    newest: database.prepare<StoredEvent>(
+      `SELECT ${COLUMNS} FROM events WHERE tenant = ? AND ${matching} ORDER BY revision DESC LIMIT ?`,
+    ),
+    addGone: change('INSERT INTO gone (revision, tenant, kind, name) VALUES (?, ?, ?, ?)'),
+    goneBeyond: database.prepare<{ revision: number }>(
+      'SELECT revision FROM gone WHERE tenant = ? ORDER BY revision DESC LIMIT 1 OFFSET ?',
+    ),
+    dropGone: change('DELETE FROM gone WHERE tenant = ? AND revision <= ?'),
+    forget: change(
+      `INSERT INTO forgotten_changes (tenant, through) VALUES (?, ?)
+       ON CONFLICT (tenant) DO UPDATE SET through = excluded.through`,
+    ),
+    gone: database.prepare<StoredGone>(
+      'SELECT revision, kind, name FROM gone WHERE tenant = ? AND revision > ? ORDER BY revision LIMIT ?',
+    ),
+    forgotten: database.prepare<{ through: number }>('SELECT through FROM forgotten_changes WHERE tenant = ?'),
+  }
+}
