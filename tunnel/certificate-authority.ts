@@ -10,7 +10,7 @@
  * 5. No certificate outlives the authority.
  */
 import 'reflect-metadata'
-import { createHash, createPrivateKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto'
+import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import {
@@ -30,6 +30,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { PcgError } from '../runtime/pcg-error.ts'
 import { KEY_ALGORITHM, keyPairOf, pemOfPrivateKey, SIGNING_ALGORITHM } from './certificate-request.ts'
 import { type GatewayIdentity, identityUri } from './identity.ts'
+import { fingerprintOf } from './peer-verification.ts'
 import { makeSecretFolder, readSecretFile, replaceSecretFile } from './secret-file.ts'
 
 export const DAY_MS = 86_400_000
@@ -71,10 +72,6 @@ export function newSerial(): string {
   const bytes = randomBytes(16)
   bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40
   return bytes.toString('hex')
-}
-
-export function fingerprintOf(certificate: X509Certificate): string {
-  return createHash('sha256').update(certificate.raw).digest('hex')
 }
 
 /** The authority in `folder`, made there if the folder has none yet. */

@@ -45,7 +45,10 @@ export interface GatewaySessions {
 export interface EnrolmentRecords {
   /** Spends a one-time token; throws `unauthenticated` if it is unknown, spent, or expired (and says which, with the remedy). */
   redeem(token: string, serial: string, sealingKey: Uint8Array): Promise<GatewayIdentity>
-  /** Remembers a renewed certificate in the place of `oldSerial`. Throws as `GatewaySessions.authorize` does. */
+  /**
+   * Remembers a renewed certificate beside `oldSerial`, which goes on counting until the new one was used to attach (the
+   * reply may be lost, and the gateway then has only the old one). Throws as `GatewaySessions.authorize` does.
+   */
   renewed(identity: GatewayIdentity, oldSerial: string, newSerial: string): Promise<void>
 }
 

@@ -37,6 +37,12 @@ export interface Answers {
 
 export type LinkState =
   | { readonly phase: 'connecting'; readonly failures: number; readonly lastError?: string }
-  | { readonly phase: 'attached'; readonly epoch: number; readonly sinceMs: number }
+  | {
+      readonly phase: 'attached'
+      readonly epoch: number
+      readonly sinceMs: number
+      /** The broker's clock less ours; large when one of them is wrong. */
+      readonly clockOffsetMs?: number
+    }
   | { readonly phase: 'refused'; readonly message: string; readonly remedy: string }
   | { readonly phase: 'closed' }

@@ -3,7 +3,7 @@
  * Our chains are one step long (authority → leaf), so the whole check is here: signature, issuer, usage, name, life.
  * The TLS handshake itself has proved that the peer holds the certificate's key.
  */
-import { X509Certificate } from 'node:crypto'
+import { createHash, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { PcgError } from '../runtime/pcg-error.ts'
 import { type GatewayIdentity, parseIdentityUri } from './identity.ts'
@@ -15,6 +15,11 @@ const PEM_BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 /** Every certificate of a PEM bundle, in its order. Throws where one can't be read. */
 export function certificatesOf(pem: string): X509Certificate[] {
   return (pem.match(PEM_BLOCK) ?? []).map((block) => new X509Certificate(block))
+}
+
+/** SHA-256 of the DER, hex. */
+export function fingerprintOf(certificate: X509Certificate): string {
+  return createHash('sha256').update(certificate.raw).digest('hex')
 }
 
 /** Lower-case hex without leading zeros. */

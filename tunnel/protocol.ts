@@ -25,3 +25,6 @@ export const HEARTBEAT_BOUNDS_MS = { min: 50, max: 300_000 } as const
 
 /** ALPN. A later protocol on the same port gets its own name. */
 export const ALPN_CONTROL = 'h2'
+
+/** How long a gateway that was told that its stream ends has to read that, before its connection is closed. */
+export const LAST_WORDS_MS = 1_000

@@ -24,9 +24,12 @@ const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
   internal: status.INTERNAL,
 }
 
-const CODES = Object.keys(STATUS_OF)
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === 'string' && Object.hasOwn(STATUS_OF, value)
+}
+
 const errorSchema = z.object({
-  code: z.custom<ErrorCode>((value) => typeof value === 'string' && CODES.includes(value)),
+  code: z.custom<ErrorCode>(isErrorCode),
   message: z.string(),
   remedy: z.string().optional(),
   subject: z.string().optional(),
