@@ -50,7 +50,7 @@ function renderFile(file: CloudFile): string {
 
 /** A literal block (YAML 1.2, 8.1.2) where the text is one that survives it unchanged; quoted otherwise. */
 function block(text: string): string {
-  const fits = /^\S[\x20-\x7e\n\t]*[^\n]\n$/.test(text)
+  const fits = /^\S[\x20-\x7e\n\t]*\S\n$/.test(text)
   if (!fits) return scalar(text)
   return `|\n${text.trimEnd().replace(/^(?=.)/gm, '      ')}`
 }

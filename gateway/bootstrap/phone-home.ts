@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import { isIPv6 } from 'node:net'
+import { isIPv6, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -91,6 +91,12 @@ export async function startPhoneHome(options: PhoneHomeOptions): Promise<PhoneHo
   )
   server.maxConnections = 4_000
   server.on('tlsClientError', (cause) => log.debug({ err: cause }, 'phone-home handshake failed'))
+  // Also those whose handshake has not ended, which the server itself does not know yet.
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   const port = await listen(server, options)
 
   const closing = new AbortController()
@@ -111,7 +117,7 @@ export async function startPhoneHome(options: PhoneHomeOptions): Promise<PhoneHo
     async close() {
       closing.abort()
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeAllConnections()
+      for (const socket of sockets) socket.destroy()
       await Promise.all([closed, rotation])
     },
   }

@@ -47,11 +47,7 @@ export function renderUserData(input: BootstrapInput): string {
     sshAuthorizedKeys: layers.os.sshAuthorizedKeys,
     packages: layers.os.packages,
     files,
-    commands: [
-      ['systemctl', 'daemon-reload'],
-      ['systemctl', 'enable', 'pcg-report.service'],
-      [BOOTSTRAP_SCRIPT.path],
-    ],
+    commands: [['systemctl', 'daemon-reload'], ['systemctl', 'enable', 'pcg-report.service'], [BOOTSTRAP_SCRIPT.path]],
   })
   const bytes = Buffer.byteLength(userData)
   if (bytes > MAX_BYTES)
