@@ -1,0 +1,42 @@
+/** A gateway as a process of its own, which a test can have killed at any of its step boundaries. Driven over IPC. */
+import { appendFileSync } from 'node:fs'
+import { startGateway } from '../../../gateway/compose.ts'
+import { systemClock } from '../../../runtime/clock.ts'
+import { createLog } from '../../../runtime/log.ts'
+import type { ChildMessage, ParentMessage } from './gateway-process.ts'
+
+let crashAt: string | null = null
+const tell = (message: ChildMessage): void => void process.send?.(message)
+
+process.on('message', (message: ParentMessage) => {
+  switch (message.type) {
+    case 'start':
+      start(message).then(
+        ({ phoneHomeUrl }) => tell({ type: 'started', phoneHomeUrl }),
+        (cause: Error) => tell({ type: 'failed', message: cause.message }),
+      )
+      break
+    case 'crash-at':
+      crashAt = message.point
+      tell({ type: 'armed' })
+      break
+    default:
+      message satisfies never
+  }
+})
+process.on('disconnect', () => process.exit())
+
+function start({ stateDir, token, logPath, boundaryPath }: Extract<ParentMessage, { type: 'start' }>) {
+  return startGateway({
+    stateDir,
+    ...(token === undefined ? {} : { token }),
+    phoneHome: { host: '127.0.0.1', port: 0 },
+    log: createLog({ level: 'debug', pretty: false, process: 'gateway', destination: logPath }),
+    clock: systemClock,
+    signal: new AbortController().signal,
+    boundary: (point) => {
+      appendFileSync(boundaryPath, `${point}\n`)
+      if (point === crashAt) process.kill(process.pid, 'SIGKILL')
+    },
+  })
+}

@@ -1,0 +1,94 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export type ParentMessage =
+  | {
+      readonly type: 'start'
+      readonly stateDir: string
+      readonly token?: string
+      readonly logPath: string
+      readonly boundaryPath: string
+    }
+  | { readonly type: 'crash-at'; readonly point: string }
+
+export type ChildMessage =
+  | { readonly type: 'started'; readonly phoneHomeUrl: string }
+  | { readonly type: 'failed'; readonly message: string }
+  | { readonly type: 'armed' }
+
+export interface GatewayProcessOptions {
+  readonly stateDir: string
+  readonly token?: string
+  /** Runs the process under another program, e.g. `['faketime', '+1y']`. */
+  readonly under?: readonly string[]
+}
+
+/** A gateway process over a state folder; it can be killed and started again on the same. */
+export class GatewayProcess {
+  readonly #options: GatewayProcessOptions
+  #child: ChildProcess | null = null
+
+  constructor(options: GatewayProcessOptions) {
+    this.#options = options
+  }
+
+  get logPath(): string {
+    return `${this.#options.stateDir}.log`
+  }
+
+  /** The step boundaries that it passed so far, over all its lives. */
+  get boundaries(): string[] {
+    return existsSync(this.#boundaryPath) ? readFileSync(this.#boundaryPath, 'utf8').trim().split('\n') : []
+  }
+
+  /** Resolves when it reconciles. */
+  async start(): Promise<void> {
+    const { under = [], ...start } = this.#options
+    const [program = process.execPath, ...before] = under
+    const child = fork(join(import.meta.dirname, 'gateway-child.ts'), {
+      execPath: program,
+      execArgv: under.length === 0 ? [] : [...before, process.execPath],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
+    this.#child = child
+    const answer = await this.#ask({ type: 'start', ...start, logPath: this.logPath, boundaryPath: this.#boundaryPath })
+    if (answer.type !== 'started')
+      throw new Error(answer.type === 'failed' ? answer.message : `answered ${answer.type}`)
+  }
+
+  /** Has it killed (SIGKILL) the next time it comes to this boundary; `died` tells when. */
+  async crashAt(point: string): Promise<{ died: Promise<void> }> {
+    const died = this.#died()
+    await this.#ask({ type: 'crash-at', point })
+    return { died }
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return
+    const died = this.#died()
+    child.kill('SIGKILL')
+    await died
+  }
+
+  get #boundaryPath(): string {
+    return `${this.#options.stateDir}.boundaries`
+  }
+
+  async #died(): Promise<void> {
+    if (this.#child !== null) await once(this.#child, 'exit')
+  }
+
+  async #ask(message: ParentMessage): Promise<ChildMessage> {
+    const child = this.#child
+    if (child === null) throw new Error('the gateway process was not started')
+    const answered = Promise.race([
+      once(child, 'message').then(([answer]) => answer as ChildMessage),
+      once(child, 'exit').then(() => Promise.reject(new Error(`the gateway process ended; see ${this.logPath}`))),
+    ])
+    child.send(message)
+    return answered
+  }
+}
