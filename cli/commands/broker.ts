@@ -1,0 +1,76 @@
+import { resolve } from 'node:path'
+import type { Host } from '../host.ts'
+import { type Address, addressOption, repeatedOption } from '../options.ts'
+import { PcgCommand } from '../pcg-command.ts'
+
+interface Options {
+  readonly state: string
+  readonly api: Address
+  readonly tunnel: Address
+  readonly name?: readonly string[]
+  readonly logLevel: string
+  readonly supervised?: boolean
+}
+
+export function brokerCommand(host: Host): PcgCommand {
+  const command = new PcgCommand('broker')
+    .description('Run a broker: the end that tenants talk to, and that gateways dial.')
+    .option('--state <folder>', 'where it keeps all that it knows', './broker')
+    .option('--api <address>', 'where tenants reach it', addressOption, { host: '0.0.0.0', port: 8443 })
+    .option('--tunnel <address>', 'where gateways reach it', addressOption, { host: '0.0.0.0', port: 8444 })
+    .option(
+      '--name <name>',
+      'a DNS name or address by which it is reached, for its certificate; may be repeated',
+      repeatedOption,
+    )
+    .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .option('--supervised', 'end when stdin does, and tell on stdout where it listens (for a parent process)')
+    .example('pcg broker --state /var/lib/pcg/broker --name broker.example.com', 'on every address of this machine')
+    .example('pcg broker --api 127.0.0.1:8443 --tunnel 127.0.0.1:8444', 'for this machine only')
+    .addCommand(tenantCommand(host))
+  command.action(async (options: Options) => {
+    const { startBroker } = await import('../../broker/compose.ts')
+    const { runService } = await import('../service.ts')
+    await runService(host, { ...options, name: 'broker' }, async (log) => {
+      const broker = await startBroker({
+        stateDir: resolve(host.cwd, options.state),
+        api: options.api,
+        tunnel: options.tunnel,
+        names: options.name ?? namesFor([options.api, options.tunnel]),
+        log,
+        clock: host.clock,
+      })
+      const { apiUrl, tunnelAddress } = broker
+      return { ready: { apiUrl, tunnelAddress }, close: () => broker.close() }
+    })
+  })
+  return command
+}
+
+/** Where nothing was named, the addresses that it listens on. */
+function namesFor(addresses: readonly Address[]): string[] {
+  const hosts = addresses.map((address) => address.host).filter((each) => each !== '0.0.0.0' && each !== '::')
+  return [...new Set([...hosts, '127.0.0.1', 'localhost'])]
+}
+
+function tenantCommand(host: Host): PcgCommand {
+  return new PcgCommand('tenant')
+    .description('Tenants of a broker; to be run where its state is.')
+    .example('pcg broker tenant create acme', 'a tenant with a first admin key')
+    .addCommand(tenantCreateCommand(host))
+}
+
+function tenantCreateCommand(host: Host): PcgCommand {
+  const command = new PcgCommand('create')
+    .description('Make a tenant, and print the context of its first admin.')
+    .argument('<name>', 'its name')
+    .option('--state <folder>', "the broker's state folder", './broker')
+    .example('pcg broker tenant create acme > acme.yaml', 'a context for `--config acme.yaml` (chmod 600 it)')
+  command.action(async (name: string, options: { state: string }) => {
+    const { createTenant } = await import('../../broker/compose.ts')
+    const context = await createTenant({ stateDir: resolve(host.cwd, options.state), name, clock: host.clock })
+    const { stringify } = await import('yaml')
+    host.out.write(stringify(context, { lineWidth: 0 }))
+  })
+  return command
+}

@@ -1,0 +1,158 @@
+import { PcgError } from '../runtime/pcg-error.ts'
+import type { Item, WatchLine } from './api-types.ts'
+import type { Client } from './client.ts'
+import type { Host } from './host.ts'
+import { readyReason } from './output/item-status.ts'
+import { LiveRegion } from './output/live-region.ts'
+import { type Paint, paintFor } from './output/paint.ts'
+import { clusterChange, eventLine, machineChange, progressLines } from './output/progress.ts'
+import { clockTime, duration } from './output/time.ts'
+import { clusterProgress, type Departure, WatchState } from './watch-state.ts'
+import { watch } from './watch-stream.ts'
+
+export interface FollowOptions {
+  /** Those to show; all if absent. */
+  readonly clusters?: readonly string[]
+  /** When to end; by the signal only if absent. */
+  readonly until?: 'ready' | 'gone'
+  readonly timeoutMs?: number
+}
+
+/**
+ * Shows what happens to clusters and their machines: bars that move on a terminal, a line for each change elsewhere.
+ * Ends when all of them are ready or gone, and gives what was said of those that went. Rejects `timeout`, or with the cause when one
+ * has failed that was to be ready.
+ */
+export async function follow(host: Host, client: Client, options: FollowOptions): Promise<Departure[]> {
+  const limit = options.timeoutMs === undefined ? undefined : AbortSignal.timeout(options.timeoutMs)
+  const signal = limit === undefined ? host.signal : AbortSignal.any([host.signal, limit])
+  const state = new WatchState()
+  const names = (): readonly string[] =>
+    options.clusters ?? state.clusters().map((cluster) => cluster.resource.metadata.name)
+  const view = host.out.isTerminal ? liveView(host, state, names) : lineView(host)
+  try {
+    for await (const line of watch(client, { signal, clock: host.clock, onLost: (error) => view.lost(error) })) {
+      const before = state.take(line)
+      view.show(line, before, state, names())
+      if (state.synced && options.until !== undefined && isOver(state, names(), options.until)) break
+    }
+  } catch (error) {
+    if (limit?.aborted && !host.signal.aborted) throw tooLate(state, names(), options)
+    throw error
+  } finally {
+    view.close()
+  }
+  return names().flatMap((name) => state.departure('Cluster', name) ?? [])
+}
+
+/** Throws if it can't come to that any more. */
+function isOver(state: WatchState, names: readonly string[], until: 'ready' | 'gone'): boolean {
+  if (until === 'gone') return names.every((name) => !state.has('Cluster', name))
+  for (const name of names) {
+    const cluster = state.cluster(name)
+    if (cluster === undefined)
+      throw new PcgError('not-found', state.departure('Cluster', name) ? 'was deleted' : 'is not there', {
+        subject: `cluster ${name}`,
+        remedy: '`pcg get clusters` lists those that are.',
+      })
+    if (clusterProgress(cluster) === 'failed')
+      throw new PcgError('internal', `has failed: ${readyReason(cluster) || 'no reason was given'}`, {
+        subject: `cluster ${name}`,
+        remedy: `\`pcg describe cluster ${name}\` shows what happened.`,
+      })
+  }
+  return names.every((name) => {
+    const cluster = state.cluster(name)
+    return cluster !== undefined && clusterProgress(cluster) === 'ready'
+  })
+}
+
+function tooLate(state: WatchState, names: readonly string[], options: FollowOptions): PcgError {
+  const open = names.filter((name) => {
+    const cluster = state.cluster(name)
+    return cluster !== undefined && (options.until === 'gone' || clusterProgress(cluster) !== 'ready')
+  })
+  const [first = ''] = open
+  const why = open.flatMap((name) => {
+    const cluster = state.cluster(name)
+    const reason = cluster === undefined ? '' : readyReason(cluster)
+    return reason === '' ? [] : [{ subject: `cluster ${name}`, message: reason }]
+  })
+  const what = options.until === 'gone' ? 'gone' : 'ready'
+  return new PcgError('timeout', `not ${what} within ${duration(options.timeoutMs ?? 0)}: ${open.join(', ')}`, {
+    details: why,
+    remedy: `It goes on: \`pcg watch ${first}\` shows it, \`pcg describe cluster ${first}\` what it waits for.`,
+  })
+}
+
+interface View {
+  show(line: WatchLine, before: Item | undefined, state: WatchState, names: readonly string[]): void
+  lost(error: PcgError): void
+  close(): void
+}
+
+function liveView(host: Host, state: WatchState, names: () => readonly string[]): View {
+  const paint = paintFor(host.out)
+  const began = host.clock.now()
+  const region = new LiveRegion(
+    host.out,
+    () => host.out.rows(),
+    () => (state.synced ? progressLines(state, names(), host.clock.now() - began, paint) : []),
+  )
+  return {
+    show: (line, _, __, clusters) => {
+      const text = troubleText(line, state, clusters, paint)
+      if (text !== undefined) region.write(`${text}\n`)
+    },
+    lost: (error) => region.write(`${lostText(error, paint)}\n`),
+    close: () => region.close(),
+  }
+}
+
+function lineView(host: Host): View {
+  const paint = paintFor(host.out)
+  const say = (text: string): void => host.out.write(`${clockTime(new Date(host.clock.now()).toISOString())} ${text}\n`)
+  return {
+    show: (line, before, state, clusters) => {
+      const text = changeText(line, before, clusters) ?? troubleText(line, state, clusters, paint)
+      if (text !== undefined) say(text)
+    },
+    lost: (error) => say(lostText(error, paint)),
+    close: () => {},
+  }
+}
+
+function changeText(line: WatchLine, before: Item | undefined, clusters: readonly string[]): string | undefined {
+  if (line.type === 'gone') {
+    const cluster = line.kind === 'Cluster' ? line.name : before !== undefined && 'cluster' in before && before.cluster
+    return cluster !== false && clusters.includes(cluster) ? `${line.name} gone` : undefined
+  }
+  if (line.type !== 'item') return undefined
+  const { item } = line
+  if (!('resource' in item)) {
+    if (!clusters.includes(item.cluster)) return undefined
+    return machineChange(before !== undefined && 'cluster' in before ? before : undefined, item)
+  }
+  if (item.resource.kind !== 'Cluster' || !clusters.includes(item.resource.metadata.name)) return undefined
+  return clusterChange(before !== undefined && 'resource' in before ? before : undefined, item)
+}
+
+/** Warnings and errors of these clusters and their machines. */
+function troubleText(
+  line: WatchLine,
+  state: WatchState,
+  clusters: readonly string[],
+  paint: Paint,
+): string | undefined {
+  if (line.type !== 'event' || line.event.severity === 'info') return undefined
+  const { kind, name } = line.event
+  const ours =
+    kind === 'Machine'
+      ? clusters.some((cluster) => state.machines(cluster).some((machine) => machine.name === name))
+      : kind !== 'Cluster' || clusters.includes(name)
+  return ours ? eventLine(line.event, paint) : undefined
+}
+
+function lostText(error: PcgError, paint: Paint): string {
+  return paint.yellow(`connection lost (${error.message}), trying again`)
+}

@@ -1,0 +1,108 @@
+import type { ReportedKind, Resource } from '../../resources/resource.ts'
+import type { Item, MachineItem, ResourceItem } from '../api-types.ts'
+import { isObject } from '../is-object.ts'
+import { conditionsOf, readyReason, statusPhase } from './item-status.ts'
+import { type Paint, paintState, printable } from './paint.ts'
+import { age, relative } from './time.ts'
+
+const TITLES: Readonly<Record<ReportedKind, readonly string[]>> = {
+  Gateway: ['NAME', 'PHASE', 'VERSION', 'LAST SEEN', 'WAITING', 'CERTIFICATE ENDS', 'DESCRIPTION'],
+  CloudAccount: ['NAME', 'CLOUD', 'SERVER', 'GATEWAY', 'READY', 'AGE', 'MESSAGE'],
+  ClusterProfile: ['NAME', 'OS', 'KUBERNETES', 'LAYERS', 'AGE'],
+  IPPool: ['NAME', 'RANGES', 'PREFIX', 'GATEWAY', 'AGE'],
+  Cluster: ['NAME', 'PHASE', 'READY', 'PROFILE', 'ACCOUNT', 'AGE', 'MESSAGE'],
+  Machine: ['NAME', 'CLUSTER', 'POOL', 'PHASE', 'ADDRESS', 'ID', 'STAGE'],
+}
+
+export function titlesOf(kind: ReportedKind): readonly string[] {
+  return TITLES[kind]
+}
+
+/** The cells of an item under the titles of its kind. */
+export function cellsOf(item: Item, paint: Paint, now: number): string[] {
+  const cells = 'resource' in item ? resourceCells(item, item.resource, paint, now) : machineCells(item, paint)
+  return cells
+}
+
+function machineCells({ name, cluster, status }: MachineItem, paint: Paint): string[] {
+  const stage = status.phase === 'Ready' ? '' : stageText(status.stage, status.progress)
+  return [
+    name,
+    cluster,
+    status.pool,
+    paintState(paint, status.phase),
+    status.addresses.join(','),
+    status.externalId ?? '',
+    stage,
+  ]
+}
+
+/** `clone from debian-12 40%` */
+export function stageText(stage: string, progress: number | undefined): string {
+  const words = printable(stage)
+  return progress === undefined ? words : `${words} ${Math.floor(progress * 100)}%`
+}
+
+function resourceCells(item: ResourceItem, resource: Resource, paint: Paint, now: number): string[] {
+  const { name } = resource.metadata
+  const born = age(item.createdAt, now)
+  const status = isObject(item.status) ? item.status : {}
+  const phase = item.deleting ? 'Deleting' : statusPhase(item)
+  switch (resource.kind) {
+    case 'Gateway':
+      return [
+        name,
+        paintState(paint, phase),
+        text(status.version),
+        relative(optional(status.lastSeen), now),
+        status.pendingCommands === 0 ? '' : text(status.pendingCommands),
+        relative(optional(status.certificateEnds), now),
+        resource.spec.description ?? '',
+      ]
+    case 'CloudAccount': {
+      const ready = conditionsOf(item).find((condition) => condition.type === 'Ready')
+      return [
+        name,
+        resource.spec.cloud,
+        resource.spec.cloud === 'vsphere' ? resource.spec.server : '',
+        resource.spec.gateway,
+        item.deleting ? paintState(paint, 'Deleting') : paintState(paint, ready?.status ?? ''),
+        born,
+        readyReason(item),
+      ]
+    }
+    case 'ClusterProfile': {
+      const { os, kubernetes, cni, csi, addons } = resource.spec.layers
+      const layers = [cni, csi, ...addons].flatMap((layer) => (layer ? [`${layer.name} ${layer.version}`] : []))
+      const orchestrator = kubernetes.distribution === 'none' ? 'none' : kubernetes.version
+      return [name, `${os.distribution} ${os.version}`, orchestrator, layers.join(', '), born]
+    }
+    case 'IPPool': {
+      const ranges = resource.spec.ranges.map(({ first, last }) => `${first}-${last}`).join(', ')
+      return [name, ranges, `/${resource.spec.prefix}`, resource.spec.gateway, born]
+    }
+    case 'Cluster': {
+      const machines = isObject(status.machines) ? status.machines : undefined
+      const count = machines === undefined ? '' : `${text(machines.ready)}/${text(machines.desired)}`
+      return [
+        name,
+        paintState(paint, phase),
+        count,
+        resource.spec.profile,
+        resource.spec.account,
+        born,
+        readyReason(item),
+      ]
+    }
+    default:
+      return resource satisfies never
+  }
+}
+
+function text(value: unknown): string {
+  return value === undefined || value === null ? '' : String(value)
+}
+
+function optional(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
