@@ -95,10 +95,15 @@ function afterFailure(end: Extract<LinkEnd, { kind: 'failed' }>, context: MoveCo
     }
   }
   return {
-    state: { phase: 'connecting', failures, lastError: error.message },
+    state: { phase: 'connecting', failures, lastError: wordsOf(error) },
     waitMs: backoffMs(timing.backoff, failures, random),
     history: { failures, renewFirst },
   }
+}
+
+/** What went wrong and what helps, in one line. */
+function wordsOf(error: PcgError): string {
+  return error.remedy === undefined ? error.message : `${error.message}. ${error.remedy}`
 }
 
 /** Whether the broker, by its own clock, would have this certificate renewed. */
