@@ -96,13 +96,13 @@ export class DesiredState {
     return removed
   }
 
-  /** Takes away what is deleted, with its machines. Only inside a transaction. */
-  finish(tenant: string, key: ResourceKey): void {
+  /** Takes away what is deleted, with its machines; `left` is what stays in the cloud. Only inside a transaction. */
+  finish(tenant: string, key: ResourceKey, left: readonly string[] = []): void {
     const { resources, machines, events } = this.#store
     if (key.kind === 'Cluster')
       for (const name of machines.removeCluster(tenant, key.name)) events.addGone(tenant, { kind: 'Machine', name })
     resources.remove(tenant, key)
-    events.addGone(tenant, key)
+    events.addGone(tenant, key, left)
   }
 
   /** Sends a gateway all that it should know, for one that has lost it. Only inside a transaction; `drain` the outbox afterwards. */
@@ -163,11 +163,12 @@ export class DesiredState {
         message: `${titleOf(resource)}: has ${bytes} bytes as JSON; at most ${RESOURCE_MAX_BYTES} are allowed`,
         remedy: 'Put large manifests on a server, and name them by manifestUrl.',
       }
-      return [
-        ...(bytes > RESOURCE_MAX_BYTES ? [tooLarge] : []),
-        ...(old === undefined ? [] : changedForGood(old.resource, resource)),
-        ...wrongReferences(resource, find),
-      ]
+      const permanent = old === undefined ? [] : changedForGood(old.resource, resource)
+      // A field that must not change at all needs no second opinion on its new value.
+      const references = wrongReferences(resource, find).filter(
+        ({ subject }) => !permanent.some((detail) => detail.subject === subject),
+      )
+      return [...(bytes > RESOURCE_MAX_BYTES ? [tooLarge] : []), ...permanent, ...references]
     })
     const [first] = wrong
     if (first === undefined) return

@@ -1,12 +1,10 @@
 /** Reports as a gateway sends them, checked: a gateway is another machine, in somebody else's hands. */
 import { z } from 'zod'
 import { conditionSchema } from '../resources/condition.ts'
-import { KIND_NAMES } from '../resources/kind-names.ts'
 import type { Report } from '../resources/report.ts'
-import type { ReportedKind } from '../resources/resource.ts'
+import { KINDS, type ReportedKind } from '../resources/resource.ts'
 
-const REPORTED_KINDS = Object.keys(KIND_NAMES) as ReportedKind[]
-export const reportedKindSchema = z.enum(REPORTED_KINDS as [ReportedKind, ...ReportedKind[]])
+export const reportedKindSchema = z.enum([...KINDS, 'Machine'] satisfies ReportedKind[])
 
 const name = z.string().min(1).max(253)
 /** Long messages lose their end rather than being refused: what happened matters more than all of its words. */

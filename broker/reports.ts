@@ -86,11 +86,11 @@ export class ReportWriter {
       )
     if (kind === 'Machine') {
       this.#store.machines.remove(from.tenant, name)
-      this.#store.events.addGone(from.tenant, key)
+      this.#store.events.addGone(from.tenant, key, left)
       return
     }
     const found = this.#store.resources.get(from.tenant, kind, name)
-    if (found?.deleting != null) this.#desired.finish(from.tenant, key)
+    if (found?.deleting != null) this.#desired.finish(from.tenant, key, left)
   }
 
   #event(from: GatewayIdentity, event: Omit<Extract<Report, { type: 'event' }>, 'type'>, time: string): void {

@@ -32,6 +32,8 @@ export interface EventFilter {
 
 export interface StoredGone extends ResourceKey {
   readonly revision: number
+  /** What was forgotten with it, and is still in the cloud. */
+  readonly left: readonly string[]
 }
 
 /** How many events of a tenant are kept, and how many more may gather before the oldest go. */
@@ -76,9 +78,9 @@ export class EventStore {
   }
 
   /** Notes that something is no more, so that watchers hear of it. */
-  addGone(tenant: string, key: ResourceKey): void {
+  addGone(tenant: string, key: ResourceKey, left: readonly string[] = []): void {
     const revision = this.#database.nextRevision(tenant)
-    this.#statements.addGone.run(revision, tenant, key.kind, key.name)
+    this.#statements.addGone.run(revision, tenant, key.kind, key.name, JSON.stringify(left))
     const oldest = this.#statements.goneBeyond.get(tenant, GONE_KEPT)?.revision
     if (oldest === undefined) return
     this.#statements.dropGone.run(tenant, oldest)
@@ -86,7 +88,9 @@ export class EventStore {
   }
 
   gone(tenant: string, after: number, limit: number): StoredGone[] {
-    return this.#statements.gone.all(tenant, after, limit)
+    return this.#statements.gone
+      .all(tenant, after, limit)
+      .map(({ left, ...gone }) => ({ ...gone, left: JSON.parse(left) as string[] }))
   }
 
   /** Removals up to this revision are forgotten: a watcher can't resume from before it. */
@@ -113,7 +117,7 @@ function prepareAll(database: BrokerDatabase) {
     newest: database.prepare<StoredEvent>(
       `SELECT ${COLUMNS} FROM events WHERE tenant = ? AND ${matching} ORDER BY revision DESC LIMIT ?`,
     ),
-    addGone: change('INSERT INTO gone (revision, tenant, kind, name) VALUES (?, ?, ?, ?)'),
+    addGone: change('INSERT INTO gone (revision, tenant, kind, name, left_behind) VALUES (?, ?, ?, ?, ?)'),
     goneBeyond: database.prepare<{ revision: number }>(
       'SELECT revision FROM gone WHERE tenant = ? ORDER BY revision DESC LIMIT 1 OFFSET ?',
     ),
@@ -122,8 +126,8 @@ function prepareAll(database: BrokerDatabase) {
       `INSERT INTO forgotten_changes (tenant, through) VALUES (?, ?)
        ON CONFLICT (tenant) DO UPDATE SET through = excluded.through`,
     ),
-    gone: database.prepare<StoredGone>(
-      'SELECT revision, kind, name FROM gone WHERE tenant = ? AND revision > ? ORDER BY revision LIMIT ?',
+    gone: database.prepare<Omit<StoredGone, 'left'> & { left: string }>(
+      'SELECT revision, kind, name, left_behind AS left FROM gone WHERE tenant = ? AND revision > ? ORDER BY revision LIMIT ?',
     ),
     forgotten: database.prepare<{ through: number }>('SELECT through FROM forgotten_changes WHERE tenant = ?'),
   }

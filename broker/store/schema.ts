@@ -59,7 +59,7 @@ export const STORE_SCHEMA = `
 
   -- What watchers still have to hear about things that are no more.
   CREATE TABLE IF NOT EXISTS gone (
-    revision INTEGER PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL
+    revision INTEGER PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, left_behind TEXT NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS gone_revisions ON gone (tenant, revision);
   CREATE TABLE IF NOT EXISTS forgotten_changes (tenant TEXT PRIMARY KEY, through INTEGER NOT NULL) STRICT;

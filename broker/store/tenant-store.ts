@@ -40,8 +40,8 @@ export class TenantStore {
     return this.#statements.tenant.get(name) !== undefined
   }
 
-  /** Makes a tenant with an admin key called `admin`; returns the key. Throws `conflict` if the name is taken, `invalid` if it isn't one. */
-  async create(name: string): Promise<string> {
+  /** Makes a tenant with `key` as its admin key; returns it. Throws `conflict` if the name is taken, `invalid` if it isn't one. */
+  async create(name: string, key: string = newApiKey()): Promise<string> {
     const checked = nameSchema.safeParse(name)
     if (!checked.success)
       throw new PcgError('invalid', `the tenant's name ${checked.error.issues[0]?.message ?? 'is wrong'}`, {
@@ -55,13 +55,15 @@ export class TenantStore {
           remedy: 'Choose another name.',
         })
       this.#statements.addTenant.run(name, timestamp(this.#clock))
-      return this.#add(name, 'admin', 'admin').key
+      this.#add(name, 'admin', 'admin', key)
+      return key
     })
   }
 
   /** Throws `conflict` if the tenant has a key of that name. */
   addKey(tenant: string, name: string, role: Role): Promise<{ id: string; key: string }> {
-    return this.#database.write(() => this.#add(tenant, name, role))
+    const key = newApiKey()
+    return this.#database.write(() => ({ id: this.#add(tenant, name, role, key), key }))
   }
 
   /** By name. */
@@ -93,17 +95,22 @@ export class TenantStore {
     return KEY_FORM.test(key) ? this.#statements.caller.get(hashOf(key)) : undefined
   }
 
-  #add(tenant: string, name: string, role: Role): { id: string; key: string } {
+  /** Returns its id. */
+  #add(tenant: string, name: string, role: Role, key: string): string {
     if (this.#statements.keyByName.get(tenant, name) !== undefined)
       throw new PcgError('conflict', `there is an API key called ${name} already`, {
         subject: 'name',
         remedy: 'Choose another name, or delete that key first.',
       })
     const id = randomBytes(8).toString('hex')
-    const key = `pcgk_${randomBytes(32).toString('base64url')}`
     this.#statements.addKey.run(id, tenant, name, role, hashOf(key), timestamp(this.#clock))
-    return { id, key }
+    return id
   }
+}
+
+/** A new key, which nobody has yet. */
+export function newApiKey(): string {
+  return `pcgk_${randomBytes(32).toString('base64url')}`
 }
 
 function hashOf(secret: string): Uint8Array {

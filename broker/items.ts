@@ -1,0 +1,137 @@
+/** What a tenant is shown of what is stored. */
+import type { GatewayStatus } from '../resources/gateway.ts'
+import type { MachineStatus, TimelineEntry } from '../resources/machine.ts'
+import type { Kind, ReportedKind, Resource } from '../resources/resource.ts'
+import type { GatewayIdentity } from '../tunnel/identity.ts'
+import { notFound } from './desired-state.ts'
+import { commandTopic, type MessageLog } from './log/message-log.ts'
+import { GATEWAY_CONSUMER, type Sessions } from './sessions.ts'
+import type { BrokerStore } from './store/broker-store.ts'
+import type { StoredEvent } from './store/event-store.ts'
+import type { StoredMachine } from './store/machine-store.ts'
+import type { StoredResource } from './store/resource-store.ts'
+
+export interface ResourceItem {
+  readonly resource: Resource
+  readonly generation: number
+  readonly deleting: boolean
+  /** ISO 8601 */
+  readonly createdAt: string
+  /** ISO 8601 */
+  readonly updatedAt: string
+  readonly status: Readonly<Record<string, unknown>> | null
+}
+
+export interface MachineItem {
+  readonly kind: 'Machine'
+  readonly name: string
+  readonly cluster: string
+  readonly status: MachineStatus
+  /** ISO 8601 */
+  readonly updatedAt: string
+}
+
+export interface EventItem {
+  readonly id: number
+  /** ISO 8601 */
+  readonly time: string
+  readonly kind: ReportedKind
+  readonly name: string
+  readonly severity: 'info' | 'warning' | 'error'
+  readonly reason: string
+  readonly message: string
+  readonly gateway: string
+  readonly traceId: string
+}
+
+export interface ItemsOptions {
+  readonly store: BrokerStore
+  readonly sessions: Pick<Sessions, 'lastSeen'>
+  readonly messages: Pick<MessageLog, 'bounds' | 'acknowledged'>
+}
+
+export class Items {
+  readonly #options: ItemsOptions
+
+  constructor(options: ItemsOptions) {
+    this.#options = options
+  }
+
+  /** Throws `not-found`. */
+  async get(tenant: string, kind: Kind, name: string): Promise<ResourceItem> {
+    const found = this.#options.store.resources.get(tenant, kind, name)
+    if (found === undefined) throw notFound({ kind, name })
+    return this.of(tenant, found)
+  }
+
+  async list(tenant: string, kind: Kind): Promise<ResourceItem[]> {
+    const items: ResourceItem[] = []
+    for (const found of this.#options.store.resources.list(tenant, kind)) items.push(await this.of(tenant, found))
+    return items
+  }
+
+  async of(tenant: string, found: StoredResource): Promise<ResourceItem> {
+    const { resource, generation, deleting, createdAt, updatedAt } = found
+    const status =
+      resource.kind === 'Gateway'
+        ? { ...(await this.#gatewayStatus({ tenant, gateway: resource.metadata.name })) }
+        : (found.status as ResourceItem['status'])
+    return { resource, generation, deleting: deleting !== null, createdAt, updatedAt, status }
+  }
+
+  /** Throws `not-found`. */
+  machine(tenant: string, name: string): MachineItem {
+    const found = this.#options.store.machines.get(tenant, name)
+    if (found === undefined) throw notFound({ kind: 'Machine', name })
+    return machineItem(found)
+  }
+
+  /** By name; of one cluster, if given. */
+  machines(tenant: string, cluster?: string): MachineItem[] {
+    return this.#options.store.machines.list(tenant, cluster).map(machineItem)
+  }
+
+  /** Oldest first. Throws `not-found` for a machine that never was, or is gone. */
+  timeline(tenant: string, name: string): TimelineEntry[] {
+    const entries = this.#options.store.machines.timeline(tenant, name).map(({ entry }) => entry)
+    if (entries.length === 0) this.machine(tenant, name)
+    return entries
+  }
+
+  async #gatewayStatus(identity: GatewayIdentity): Promise<GatewayStatus | null> {
+    const { store, sessions, messages } = this.#options
+    const record = store.gateways.get(identity)
+    if (record === undefined) return null
+    const topic = commandTopic(identity.tenant, identity.gateway)
+    const [{ last }, acknowledged] = await Promise.all([
+      messages.bounds(topic),
+      messages.acknowledged(topic, GATEWAY_CONSUMER),
+    ])
+    const { version, sealingKey, certificateEnds } = record
+    const lastSeen = sessions.lastSeen(identity) ?? record.lastSeen
+    return {
+      phase: phaseOf(record),
+      ...(version !== null && { version }),
+      ...(sealingKey !== null && { sealingKey }),
+      ...(lastSeen !== null && { lastSeen }),
+      ...(certificateEnds !== null && { certificateEnds }),
+      epoch: record.epoch,
+      pendingCommands: last - acknowledged,
+    }
+  }
+}
+
+function phaseOf(record: { revoked: boolean; connected: boolean; journalId: string | null }): GatewayStatus['phase'] {
+  if (record.revoked) return 'Revoked'
+  if (record.connected) return 'Connected'
+  return record.journalId === null ? 'Pending' : 'Disconnected'
+}
+
+export function machineItem({ name, cluster, status, updatedAt }: StoredMachine): MachineItem {
+  return { kind: 'Machine', name, cluster, status, updatedAt }
+}
+
+export function eventItem({ revision, ...event }: StoredEvent): EventItem {
+  const { time, kind, name, severity, reason, message, gateway, traceId } = event
+  return { id: revision, time, kind, name, severity, reason, message, gateway, traceId }
+}
