@@ -96,7 +96,7 @@ export class Client {
   }
 
   async keys(signal: AbortSignal): Promise<ApiKey[]> {
-    return await this.#list('GET', '/keys', ['keys', 'items'], signal)
+    return await this.#list('GET', '/keys', 'items', signal)
   }
 
   async deleteKey(id: string, signal: AbortSignal): Promise<void> {
@@ -159,15 +159,13 @@ export class Client {
   async #list<T>(
     method: WireRequest['method'],
     path: string,
-    field: string | readonly string[],
+    field: string,
     signal: AbortSignal,
     options: { query?: Record<string, string>; body?: unknown; timeoutMs?: number } = {},
   ): Promise<T[]> {
     const answer = await this.#call(method, path, signal, options)
-    for (const name of [field].flat()) {
-      const list = isObject(answer) ? answer[name] : undefined
-      if (Array.isArray(list)) return list as T[]
-    }
+    const list = isObject(answer) ? answer[field] : undefined
+    if (Array.isArray(list)) return list as T[]
     throw new PcgError('unavailable', `answered without ${field}: is it a broker of this version?`, {
       subject: this.context.server,
     })

@@ -30,7 +30,6 @@ export function buildProgram(host: Host): PcgCommand {
   const program = new PcgCommand('pcg')
     .description('Private Cloud Gateway: clusters on private clouds, from outside and without a way in.')
     .usage('COMMAND [options]')
-    .helpOption('-h, --help', 'show the help of a command')
     .helpCommand('help [COMMAND]', 'show the help of a command')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json', 'yaml']).default('table'))
     .option(
@@ -67,7 +66,6 @@ export function buildProgram(host: Host): PcgCommand {
     .addCommand(group('More', versionCommand(host)))
     .addCommand(completeCommand(host), { hidden: true })
   for (const command of commandsOf(program)) prepare(command, host)
-  program.addHelpText('after', () => exitCodesText())
   return program
 }
 
@@ -87,7 +85,8 @@ function prepare(command: PcgCommand, host: Host): void {
   command
     .exitOverride()
     .showSuggestionAfterError()
-    .addHelpText('after', () => examplesText(command))
+    .addHelpText('after', () => examplesText(command) + (command.parent === null ? exitCodesText() : ''))
+    .helpOption('-h, --help', 'show this help')
     .configureHelp({
       showGlobalOptions: command.talksToBroker,
       helpWidth: Math.min(110, Math.max(60, host.out.columns())),

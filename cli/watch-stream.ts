@@ -21,22 +21,30 @@ const BACKOFF = { firstMs: 250, maxMs: 5_000, factor: 2 }
 const SILENCE_MS = 40_000
 
 /**
- * Everything that is there, then `synced`, then each change; through lost connections, after which it begins anew with
- * everything that is there. Ends by its signal; rejects if the broker can't be reached at first, or refuses it.
+ * Everything that is there, then `synced`, then each change; through lost connections, behind which it goes on where it was if
+ * the broker still knows, and begins anew if not. Ends by its signal; rejects if the broker can't be reached at first, or refuses it.
  */
 export async function* watch(client: Client, options: WatchOptions): AsyncGenerator<WatchLine, void, void> {
   let failures = 0
+  /** Of the last line, once everything has been told. */
+  let after: number | undefined
   let everSynced = false
   for (;;) {
     try {
-      for await (const line of readOnce(client, options)) {
+      if (after === undefined) yield { type: 'begin' }
+      for await (const { line, id } of readOnce(client, after, options)) {
         failures = 0
         if (line.type === 'synced') everSynced = true
+        if (everSynced && id !== undefined) after = id
         yield line
       }
     } catch (thrown) {
       if (options.signal.aborted) throw PcgError.from(options.signal.reason)
       const error = PcgError.from(thrown)
+      if (after !== undefined && error.code === 'conflict') {
+        after = undefined
+        continue
+      }
       if (!everSynced || !mayPass(error)) throw error
       options.onLost?.(error)
       failures += 1
@@ -49,20 +57,28 @@ function mayPass(error: PcgError): boolean {
   return ['unavailable', 'interrupted', 'timeout', 'throttled', 'internal'].includes(error.code)
 }
 
+interface NumberedLine {
+  readonly line: WatchLine
+  readonly id: number | undefined
+}
+
 /** One connection's lines. Rejects when it is lost. */
-async function* readOnce(client: Client, options: WatchOptions): AsyncGenerator<WatchLine, void, void> {
+async function* readOnce(
+  client: Client,
+  after: number | undefined,
+  options: WatchOptions,
+): AsyncGenerator<NumberedLine, void, void> {
   const silence = new AbortController()
   const silenceMs = options.silenceMs ?? SILENCE_MS
   const timer = setTimeout(() => silence.abort(), silenceMs)
   let message: IncomingMessage | undefined
   try {
-    const request = client.watchRequest(undefined, AbortSignal.any([options.signal, silence.signal]))
+    const request = client.watchRequest(after, AbortSignal.any([options.signal, silence.signal]))
     message = await send(request)
     if (message.statusCode !== 200) {
       await readJson(message, request)
       throw new PcgError('unavailable', `answered ${message.statusCode} to a watch`, { subject: request.url.origin })
     }
-    yield { type: 'begin' }
     let failure: unknown
     message.once('error', (error) => {
       failure = error
@@ -83,7 +99,7 @@ async function* readOnce(client: Client, options: WatchOptions): AsyncGenerator<
 }
 
 /** A line that a later broker may send and this version doesn't know is passed over, as is a ping. */
-function parseLine(text: string): WatchLine | undefined {
+function parseLine(text: string): NumberedLine | undefined {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -97,7 +113,7 @@ function parseLine(text: string): WatchLine | undefined {
     case 'event':
     case 'timeline':
     case 'synced':
-      return value as unknown as WatchLine
+      return { line: value as unknown as WatchLine, id: typeof value.id === 'number' ? value.id : undefined }
     default:
       return undefined
   }

@@ -14,6 +14,7 @@ interface Options {
 
 export function applyCommand(host: Host): PcgCommand {
   const command = new PcgCommand('apply')
+    .summary('make or change what files describe')
     .description('Make or change what files describe. All of it is taken, or nothing.')
     .requiredOption<readonly string[]>(
       '-f, --filename <file>',

@@ -14,6 +14,7 @@ interface Options {
 
 export function brokerCommand(host: Host): PcgCommand {
   const command = new PcgCommand('broker')
+    .summary('run a broker')
     .description('Run a broker: the end that tenants talk to, and that gateways dial.')
     .option('--state <folder>', 'where it keeps all that it knows', './broker')
     .option('--api <address>', 'where tenants reach it', addressOption, { host: '0.0.0.0', port: 8443 })

@@ -11,6 +11,7 @@ const INSTALL: Readonly<Record<Shell, string>> = {
 
 export function completionCommand(host: Host): PcgCommand {
   const command = new PcgCommand('completion')
+    .summary('print the completion for a shell')
     .description('Print the completion for a shell: commands, options, and the names of what there is.')
     .addArgument(new Argument('<shell>', 'which shell').choices(Object.keys(INSTALL)))
     .example(INSTALL.bash, 'in ~/.bashrc')

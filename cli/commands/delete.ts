@@ -18,6 +18,7 @@ const POLL_MS = 300
 
 export function deleteCommand(host: Host): PcgCommand {
   const command = new PcgCommand('delete')
+    .summary('delete a resource and all that was made for it')
     .description('Delete a resource and all that was made for it.')
     .argument('<kind>', 'gateway, account, profile, ippool or cluster')
     .argument('[name]', 'which one; KIND/NAME does as well')

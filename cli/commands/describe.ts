@@ -8,6 +8,7 @@ const EVENTS = 15
 
 export function describeCommand(host: Host): PcgCommand {
   const command = new PcgCommand('describe')
+    .summary('show all about one resource, and what happened')
     .description('Show all about one resource: what is wanted, what is, why, and what happened.')
     .argument('<kind>', 'gateway, account, profile, ippool, cluster or machine')
     .argument('[name]', 'which one; KIND/NAME does as well')

@@ -16,6 +16,7 @@ const KIND: ReportedKind = 'Gateway'
 
 export function enrollCommand(host: Host): PcgCommand {
   const command = new PcgCommand('enroll')
+    .summary('let a gateway join: make its one-time token')
     .description(
       'Make a one-time token by which a gateway joins, and the gateway itself if there is none of that name.',
     )

@@ -13,6 +13,7 @@ interface Options {
 
 export function eventsCommand(host: Host): PcgCommand {
   const command = new PcgCommand('events')
+    .summary('show what happened')
     .description('Show what happened, oldest first.')
     .argument('[kind]', 'only of this kind and name')
     .argument('[name]', 'which one; KIND/NAME does as well')

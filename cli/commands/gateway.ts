@@ -17,6 +17,7 @@ interface Options {
 
 export function gatewayCommand(host: Host): PcgCommand {
   const command = new PcgCommand('gateway')
+    .summary('run a gateway on site')
     .description('Run a gateway on site. It needs a token once, to join; and no way in from outside, ever.')
     .option('--state <folder>', 'where it keeps its keys and its journal', './gateway')
     .option(

@@ -8,6 +8,7 @@ import { type Session, withSession } from '../session.ts'
 
 export function getCommand(host: Host): PcgCommand {
   const command = new PcgCommand('get')
+    .summary('list resources, or show one')
     .description('List the resources of a kind, or show one.')
     .argument('<kind>', 'gateways, accounts, profiles, ippools, clusters, machines; or all')
     .argument('[name]', 'only this one')

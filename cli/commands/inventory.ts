@@ -6,6 +6,7 @@ import { withSession } from '../session.ts'
 
 export function inventoryCommand(host: Host): PcgCommand {
   const command = new PcgCommand('inventory')
+    .summary('list what a cloud account has to choose from')
     .description('List what a cloud account has to choose from: what to write into a placement.')
     .argument('<account>', 'its name')
     .option('-k, --kind <kind>', 'only of this kind, like datastore, network or template')

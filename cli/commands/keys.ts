@@ -11,6 +11,7 @@ const ROLES: readonly Role[] = ['viewer', 'operator', 'admin']
 
 export function keysCommand(host: Host): PcgCommand {
   return new PcgCommand('keys')
+    .summary('make, list and delete API keys')
     .description('API keys of this tenant (for admins).')
     .example('pcg keys list', 'all keys, without their secrets')
     .example('pcg keys create ci --role operator', 'a key for a pipeline')

@@ -14,6 +14,7 @@ interface Options {
 
 export function ledgerCommand(host: Host): PcgCommand {
   const command = new PcgCommand('ledger')
+    .summary('list every object that a gateway made')
     .description('List every object that a gateway made in its clouds, or is about to make.')
     .argument('[gateway]', 'its name; may be left out where there is one gateway')
     .option('-c, --cluster <name>', 'only what belongs to this cluster')

@@ -7,6 +7,7 @@ import { withSession } from '../session.ts'
 
 export function planCommand(host: Host): PcgCommand {
   const command = new PcgCommand('plan')
+    .summary('show what applying files would do, step by step')
     .description('Show the exact steps that applying files would lead to. Changes nothing.')
     .requiredOption<readonly string[]>(
       '-f, --filename <file>',

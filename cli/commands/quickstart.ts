@@ -15,6 +15,7 @@ const CLOUDS: readonly QuickstartCloud[] = ['sandbox', 'vsphere']
 
 export function quickstartCommand(host: Host): PcgCommand {
   const command = new PcgCommand('quickstart')
+    .summary('a broker, a gateway and a cluster on this machine')
     .description(
       'Start a broker and a gateway on this machine, and make a cluster through them: 3 control-plane machines, 2 workers.',
     )

@@ -4,6 +4,7 @@ import { withSession } from '../session.ts'
 
 export function revokeCommand(host: Host): PcgCommand {
   const command = new PcgCommand('revoke')
+    .summary("end a gateway's certificate at once")
     .description("End a gateway's certificate at once, for an appliance that was lost or is not trusted any more.")
     .argument('<gateway>', 'its name')
     .example('pcg revoke site-a', 'it is cut off, and comes back only by `pcg enroll site-a`')

@@ -18,6 +18,7 @@ interface Options {
 
 export function secretCommand(host: Host): PcgCommand {
   return new PcgCommand('secret')
+    .summary('seal credentials so that only a gateway can read them')
     .description('Credentials that only a gateway can read.')
     .example('pcg secret seal --gateway site-a --account vcenter', 'asks for user and password')
     .addCommand(sealCommand(host))

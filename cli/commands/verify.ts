@@ -6,6 +6,7 @@ import { withSession } from '../session.ts'
 
 export function verifyCommand(host: Host): PcgCommand {
   const command = new PcgCommand('verify')
+    .summary('check a cloud account from its gateway')
     .description('Check a cloud account from its gateway: reachability, credentials, privileges. Changes nothing.')
     .argument('<account>', 'its name')
     .example('pcg verify vcenter', 'what is well, what is missing, and what to do about it')

@@ -3,6 +3,7 @@ import { type GlobalOptions, PcgCommand } from '../pcg-command.ts'
 
 export function versionCommand(host: Host): PcgCommand {
   const command = new PcgCommand('version')
+    .summary('show the version')
     .description('Show the version.')
     .example('pcg version', 'of pcg and of the Node.js that runs it')
     .example('pcg version -o json', 'the same for a program')

@@ -11,6 +11,7 @@ interface Options {
 
 export function watchCommand(host: Host): PcgCommand {
   const command = new PcgCommand('watch')
+    .summary('show clusters and machines as they change')
     .description('Show clusters and their machines as they change: bars on a terminal, lines elsewhere.')
     .argument('[cluster]', 'only this one')
     .addOption(new Option('--until <state>', 'end with 0 when all of them are').choices(['ready', 'gone']))

@@ -25,6 +25,11 @@ const PARTS: readonly Part[] = [
   },
   { of: 'broker/', may: ['tunnel/'], because: 'the broker knows the gateway by the tunnel only' },
   {
+    of: 'cli/quickstart/simulated-vcenter.ts',
+    may: ['cli/', 'test/peers/'],
+    because: 'the quickstart shows vCenter by the simulator that the tests use',
+  },
+  {
     of: 'cli/',
     may: ['gateway/compose.ts', 'broker/compose.ts'],
     because: 'the CLI starts a process by its composition root, and speaks to it by its API',
