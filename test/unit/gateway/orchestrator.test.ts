@@ -1,5 +1,8 @@
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Adapter, Outcome } from '../../../adapters/adapter.ts'
+import { Journal } from '../../../gateway/journal/journal.ts'
+import { systemClock } from '../../../runtime/clock.ts'
 import { PcgError } from '../../../runtime/pcg-error.ts'
 import { cluster, profile } from './fixtures.ts'
 import { account, OWNER, Site } from './site.ts'
@@ -162,7 +165,57 @@ describe('what changes outside', () => {
   })
 })
 
+describe('before a call that may create something', () => {
+  it('has the intent and the object in the journal', async () => {
+    const before: unknown[] = []
+    await ready(cluster({ workers: 1 }), (adapter) => ({
+      ...adapter,
+      start: async (step, spec, context) => {
+        const { machine } = spec.owner
+        const written = Journal.open(join(site.folder, 'state.db'), systemClock)
+        before.push({
+          step: written.machines.get(machine)?.running,
+          ledger: written.ledger.of(machine).map((row) => row.state),
+        })
+        written.close()
+        return adapter.start(step, spec, context)
+      },
+    }))
+    expect(before).toContainEqual({
+      step: { step: expect.objectContaining({ kind: 'create' }), token: null },
+      ledger: ['intended'],
+    })
+    expect(before).not.toContainEqual(expect.objectContaining({ step: null }))
+  })
+})
+
 describe('when the cloud does not do as asked', () => {
+  it('stops the whole account when it refuses the credentials in the middle, until they are changed', async () => {
+    const calls: string[] = []
+    let refused = true
+    site = await Site.start((adapter) => ({
+      ...adapter,
+      start: async (step, spec, context) => {
+        calls.push(step.kind)
+        return refused ? { kind: 'credentials', message: 'wrong user or password' } : adapter.start(step, spec, context)
+      },
+      observe: async (spec, context) => {
+        calls.push('observe')
+        return adapter.observe(spec, context)
+      },
+    }))
+    await site.put(account(), profile(), cluster({ workers: 0 }))
+    await site.until(
+      () => site.machines()[0]?.conditions.some((condition) => condition.reason === 'AccountUnusable') ?? false,
+    )
+    await site.put(cluster({ workers: 3 }))
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(calls).toEqual(['observe', 'create'])
+    refused = false
+    await site.put(account())
+    await site.ready()
+  })
+
   it('observes before it tries again when a reply was lost, and makes nothing twice', async () => {
     const lost = new Set<string>()
     await ready(cluster({ workers: 3 }), (adapter) => ({
