@@ -1,6 +1,7 @@
 /** The broker's composition root: everything that makes up one embedded broker, wired and started. */
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import packageJson from '../package.json' with { type: 'json' }
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { PcgError } from '../runtime/pcg-error.ts'
@@ -8,7 +9,7 @@ import { formatAddress, parseAddress } from '../tunnel/address.ts'
 import { type CertificateAuthority, openAuthority } from '../tunnel/certificate-authority.ts'
 import { type Endpoint, startEndpoint } from '../tunnel/endpoint.ts'
 import { createJoinToken } from '../tunnel/join-token.ts'
-import { replaceSecretFile } from '../tunnel/secret-file.ts'
+import { readSecretFile, replaceSecretFile } from '../tunnel/secret-file.ts'
 import { openServerCertificate, type ServerTls } from '../tunnel/server-certificate.ts'
 import { startApi } from './api/api.ts'
 import { DesiredState } from './desired-state.ts'
@@ -20,7 +21,7 @@ import { ReportWriter } from './reports.ts'
 import { Sessions } from './sessions.ts'
 import { openStore } from './store/broker-store.ts'
 import { CommandOutbox } from './store/command-outbox.ts'
-import { newApiKey } from './store/tenant-store.ts'
+import { newApiKey, type TenantStore } from './store/tenant-store.ts'
 
 export interface BrokerOptions {
   /** Made if need be, readable by its owner only. */
@@ -32,7 +33,6 @@ export interface BrokerOptions {
   readonly names: readonly string[]
   readonly log: Log
   readonly clock: Clock
-  readonly version?: string
   readonly heartbeatMs?: number
   /** Life of gateways' certificates. */
   readonly certificateDays?: number
@@ -51,10 +51,16 @@ export interface RunningBroker {
   close(): Promise<void>
 }
 
-/** What `admin.json` holds: how the operator of a new broker gets in. */
-export interface AdminAccess {
+/** Where a broker's API is. */
+interface Entrance {
+  /** `https://host:port` */
   readonly server: string
+  /** PEM */
   readonly authority: string
+}
+
+/** How a tenant's first admin gets in; what `admin.json` holds. */
+export interface AdminAccess extends Entrance {
   readonly apiKey: string
   readonly tenant: string
 }
@@ -62,6 +68,7 @@ export interface AdminAccess {
 const DAY_MS = 86_400_000
 export const DEFAULT_TENANT = 'default'
 export const ADMIN_FILE = 'admin.json'
+const ENTRANCE_FILE = 'entrance.json'
 
 /** Starts a broker; what it had started already is let go again if something fails. */
 export async function startBroker(options: BrokerOptions): Promise<RunningBroker> {
@@ -77,12 +84,26 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
   }
 }
 
-/** Makes a tenant in the broker's database, whether the broker runs or not; returns its admin key, which is shown nowhere else. */
-export async function createTenant(stateDir: string, name: string, clock: Clock): Promise<string> {
-  await ownFolder(stateDir)
+/**
+ * Makes a tenant in the broker's database, whether the broker runs or not. What is returned has its admin key, which is shown nowhere
+ * else. Throws `not-found` where no broker ever ran, `conflict` if the name is taken, `invalid` if it isn't one.
+ */
+export async function createTenant(options: {
+  readonly stateDir: string
+  readonly name: string
+  readonly clock: Clock
+}): Promise<AdminAccess> {
+  const { stateDir, name, clock } = options
+  const entrance = await readSecretFile(join(stateDir, ENTRANCE_FILE))
+  if (entrance === null)
+    throw new PcgError('not-found', `no broker has run with the state folder ${stateDir}`, {
+      subject: stateDir,
+      remedy: 'Start the broker once, or name its state folder.',
+    })
   const store = openStore(databasePath(stateDir), clock)
   try {
-    return await store.tenants.create(name)
+    const { server, authority } = JSON.parse(entrance) as Entrance
+    return { server, authority, apiKey: await store.tenants.create(name), tenant: name }
   } finally {
     store.database.close()
   }
@@ -135,7 +156,7 @@ async function start(
   const api = await startApi({
     ...options.api,
     tls,
-    version: options.version ?? '0.1.0',
+    version: packageJson.version,
     log,
     services: { store, desired, items, enrolment, questions, clock },
   })
@@ -143,12 +164,7 @@ async function start(
   onClose(() => endpoint.drain('the broker is closing'))
 
   const apiUrl = `https://${formatAddress(name, api.port)}`
-  if (!store.tenants.exists(DEFAULT_TENANT)) {
-    // The key is written down before it counts, so that a crash in between leaves nobody without one.
-    const apiKey = newApiKey()
-    await writeAdmin(stateDir, { server: apiUrl, authority: authority.certificatePem, apiKey, tenant: DEFAULT_TENANT })
-    await store.tenants.create(DEFAULT_TENANT, apiKey)
-  }
+  await openDoor(stateDir, store.tenants, { server: apiUrl, authority: authority.certificatePem })
   log.info({ api: apiUrl, tunnel: tunnelAddress }, 'broker started')
   return { apiUrl, tunnelAddress, authorityPem: authority.certificatePem, close }
 }
@@ -172,8 +188,24 @@ function startTunnel(
   })
 }
 
-async function writeAdmin(stateDir: string, access: AdminAccess): Promise<void> {
-  await replaceSecretFile(join(stateDir, ADMIN_FILE), `${JSON.stringify(access, null, 2)}\n`)
+/** Writes down where the broker is reached, and how its operator gets in. */
+async function openDoor(stateDir: string, tenants: TenantStore, entrance: Entrance): Promise<void> {
+  await writeJson(join(stateDir, ENTRANCE_FILE), entrance)
+  const path = join(stateDir, ADMIN_FILE)
+  const written = await readSecretFile(path)
+  if (tenants.exists(DEFAULT_TENANT)) {
+    // Its ports may be others than last time. The file may be gone: the operator took the key away.
+    if (written !== null) await writeJson(path, { ...(JSON.parse(written) as AdminAccess), ...entrance })
+    return
+  }
+  // The key is written down before it counts, so that a crash in between leaves nobody without one.
+  const apiKey = newApiKey()
+  await writeJson(path, { ...entrance, apiKey, tenant: DEFAULT_TENANT })
+  await tenants.create(DEFAULT_TENANT, apiKey)
+}
+
+async function writeJson(path: string, content: Entrance | AdminAccess): Promise<void> {
+  await replaceSecretFile(path, `${JSON.stringify(content, null, 2)}\n`)
 }
 
 async function ownFolder(path: string): Promise<void> {

@@ -5,7 +5,7 @@ import type { Kind, Resource, ResourceOf } from '../resources/resource.ts'
 import { PcgError } from '../runtime/pcg-error.ts'
 import type { GatewayQueries } from '../tunnel/endpoint-ports.ts'
 import type { GatewayIdentity } from '../tunnel/identity.ts'
-import { answers } from './api/api-schemas.ts'
+import { inventoryAnswerSchema, ledgerAnswerSchema, planAnswerSchema, verifyAnswerSchema } from './answer-schemas.ts'
 import { type DesiredState, notFound } from './desired-state.ts'
 import type { BrokerStore } from './store/broker-store.ts'
 
@@ -34,11 +34,15 @@ export class GatewayQuestions {
   }
 
   /** What applying the resources would do, asked of every gateway concerned. Throws as `DesiredState.apply` does. */
-  async plan(tenant: string, resources: readonly Resource[], asking: Asking): Promise<z.infer<typeof answers.plan>> {
+  async plan(
+    tenant: string,
+    resources: readonly Resource[],
+    asking: Asking,
+  ): Promise<z.infer<typeof planAnswerSchema>> {
     const { commands } = await this.#options.desired.tryOut(tenant, resources)
     const plans = [...Map.groupBy(commands, (routed) => routed.gateway)].map(([gateway, routed]) => {
       const concerned = routed.flatMap(({ command }) => (command.type === 'put' ? [command.resource] : []))
-      return this.#ask({ tenant, gateway }, { type: 'plan', resources: concerned }, answers.plan, LONG_MS, asking)
+      return this.#ask({ tenant, gateway }, { type: 'plan', resources: concerned }, planAnswerSchema, LONG_MS, asking)
     })
     const answered = await Promise.all(plans)
     return {
@@ -48,15 +52,15 @@ export class GatewayQuestions {
   }
 
   /** What a placement in this account may choose from. Throws `not-found`. */
-  inventory(tenant: string, account: string, asking: Asking): Promise<z.infer<typeof answers.inventory>> {
+  inventory(tenant: string, account: string, asking: Asking): Promise<z.infer<typeof inventoryAnswerSchema>> {
     const query: Query = { type: 'inventory', account }
-    return this.#ask(this.#gatewayOf(tenant, account), query, answers.inventory, LONG_MS, asking)
+    return this.#ask(this.#gatewayOf(tenant, account), query, inventoryAnswerSchema, LONG_MS, asking)
   }
 
   /** Whether the account's cloud can be reached and used. Throws `not-found`. */
-  verify(tenant: string, account: string, asking: Asking): Promise<z.infer<typeof answers.findings>> {
+  verify(tenant: string, account: string, asking: Asking): Promise<z.infer<typeof verifyAnswerSchema>> {
     const query: Query = { type: 'verify', account }
-    return this.#ask(this.#gatewayOf(tenant, account), query, answers.findings, LONG_MS, asking)
+    return this.#ask(this.#gatewayOf(tenant, account), query, verifyAnswerSchema, LONG_MS, asking)
   }
 
   /** What stands outside, as the gateway's ledger has it. Throws `not-found`. */
@@ -65,10 +69,10 @@ export class GatewayQuestions {
     gateway: string,
     cluster: string | undefined,
     asking: Asking,
-  ): Promise<z.infer<typeof answers.ledger>> {
+  ): Promise<z.infer<typeof ledgerAnswerSchema>> {
     this.#find(tenant, 'Gateway', gateway)
     const query: Query = { type: 'ledger', ...(cluster !== undefined && { cluster }) }
-    return this.#ask({ tenant, gateway }, query, answers.ledger, SHORT_MS, asking)
+    return this.#ask({ tenant, gateway }, query, ledgerAnswerSchema, SHORT_MS, asking)
   }
 
   #gatewayOf(tenant: string, account: string): GatewayIdentity {

@@ -8,10 +8,36 @@
  * 1. Lines come in the order of their revisions (after those of what was there at the beginning).
  * 2. Nothing that changed behind the reader's revision is left out, except states that were over.
  */
+
+import type { TimelineEntry } from '../resources/machine.ts'
+import type { ReportedKind } from '../resources/resource.ts'
 import { PcgError } from '../runtime/pcg-error.ts'
-import type { WatchLine } from './api/api-schemas.ts'
-import { eventItem, type Items, machineItem } from './items.ts'
+import { type EventItem, eventItem, type Items, type MachineItem, machineItem, type ResourceItem } from './items.ts'
 import type { BrokerStore } from './store/broker-store.ts'
+
+/** `id` is the revision to go on behind. */
+export type WatchLine =
+  | { readonly type: 'item'; readonly id: number; readonly item: ResourceItem | MachineItem }
+  | {
+      readonly type: 'gone'
+      readonly id: number
+      readonly kind: ReportedKind
+      readonly name: string
+      /** What was forgotten with it, and is still in the cloud. */
+      readonly left: readonly string[]
+    }
+  | { readonly type: 'event'; readonly id: number; readonly event: EventItem }
+  | {
+      readonly type: 'timeline'
+      readonly id: number
+      readonly machine: string
+      readonly cluster: string
+      readonly entry: TimelineEntry
+    }
+  /** All that was there has been told. */
+  | { readonly type: 'synced'; readonly id: number }
+  /** The watch still stands. */
+  | { readonly type: 'ping' }
 
 export interface WatchOptions {
   readonly store: BrokerStore

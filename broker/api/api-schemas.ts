@@ -6,6 +6,7 @@ import { clusterProfileSchema } from '../../resources/cluster-profile.ts'
 import { gatewaySchema } from '../../resources/gateway.ts'
 import { ipPoolSchema } from '../../resources/ip-pool.ts'
 import { KINDS } from '../../resources/resource.ts'
+import { inventoryAnswerSchema, ledgerAnswerSchema, planAnswerSchema, verifyAnswerSchema } from '../answer-schemas.ts'
 import { machineStatusSchema, reportedKindSchema, statusSchema, timelineEntrySchema } from '../report-schema.ts'
 import { ROLES } from '../store/tenant-store.ts'
 import { errorSchema } from './api-error.ts'
@@ -62,40 +63,6 @@ const applyResultSchema = z.object({
   generation: z.int(),
 })
 
-export const findingSchema = z.object({
-  severity: z.enum(['ok', 'warning', 'error']),
-  subject: z.string(),
-  message: z.string(),
-  remedy: z.string().optional(),
-})
-
-export const inventoryItemSchema = z.object({
-  kind: z.string(),
-  name: z.string(),
-  path: z.string(),
-  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-})
-
-export const ledgerEntrySchema = z.object({
-  cluster: z.string(),
-  machine: z.string(),
-  machineUid: z.string(),
-  account: z.string(),
-  kind: z.string(),
-  name: z.string(),
-  externalId: z.string().optional(),
-  state: z.enum(['intended', 'present', 'deleting']),
-  since: z.string(),
-})
-
-export const planEntrySchema = z.object({
-  action: z.enum(['create', 'replace', 'delete', 'change']),
-  kind: z.string(),
-  name: z.string(),
-  reason: z.string(),
-  steps: z.array(z.string()),
-})
-
 const keySchema = z.object({ id: z.string(), name: z.string(), role: z.enum(ROLES), createdAt: time })
 
 export const answers = {
@@ -106,17 +73,17 @@ export const answers = {
   timeline: z.object({ entries: z.array(timelineEntrySchema.readonly()).readonly() }),
   events: z.object({ events: z.array(eventSchema).readonly() }),
   applied: z.object({ results: z.array(applyResultSchema).readonly() }),
-  plan: z.object({ entries: z.array(planEntrySchema), findings: z.array(findingSchema) }),
-  inventory: z.object({ items: z.array(inventoryItemSchema) }),
-  findings: z.object({ findings: z.array(findingSchema) }),
-  ledger: z.object({ entries: z.array(ledgerEntrySchema) }),
+  plan: planAnswerSchema,
+  inventory: inventoryAnswerSchema,
+  findings: verifyAnswerSchema,
+  ledger: ledgerAnswerSchema,
   joinToken: z.object({ token: z.string().describe('Shown once'), expiresAt: time }),
   newKey: z.object({ id: z.string(), key: z.string().describe('Shown once') }),
   keys: z.object({ items: z.array(keySchema).readonly() }),
   healthy: z.object({ status: z.literal('ok') }),
 }
 
-/** A line of the watch. */
+/** A line of the watch: a `WatchLine`. */
 export const watchLineSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('item'), id: z.int(), item: z.union([itemSchema, machineItemSchema]) }),
   z.object({
@@ -137,7 +104,6 @@ export const watchLineSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('synced'), id: z.int() }),
   z.object({ type: z.literal('ping') }),
 ])
-export type WatchLine = z.infer<typeof watchLineSchema>
 
 /** Shapes with a name of their own in the document. */
 export const namedSchemas = z.registry<{ id: string }>()

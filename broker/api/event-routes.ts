@@ -3,8 +3,8 @@ import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { eventItem } from '../items.ts'
 import { reportedKindSchema } from '../report-schema.ts'
-import { watch } from '../watch.ts'
-import { answers, type WatchLine, watchLineSchema } from './api-schemas.ts'
+import { type WatchLine, watch } from '../watch.ts'
+import { answers, watchLineSchema } from './api-schemas.ts'
 import { type Api, callerOf, signalOf } from './api-server.ts'
 import type { ApiServices } from './api-services.ts'
 import { errors, needs } from './route-schema.ts'
@@ -63,7 +63,7 @@ export function addEventRoutes(api: Api, services: ApiServices): void {
       const lines = watch({ store, items, tenant, after: request.query.after, pingMs, signal })
       reply.raw.setHeader('cache-control', 'no-store')
       void reply.header('content-type', 'application/x-ndjson; charset=utf-8')
-      return reply.send(Readable.from(textOf(lines)) as unknown as WatchLine)
+      return reply.send(Readable.from(textOf(lines)) as unknown as z.infer<typeof watchLineSchema>)
     },
   })
 }
