@@ -51,16 +51,12 @@ export interface RunningBroker {
   close(): Promise<void>
 }
 
-/** Where a broker's API is. */
-interface Entrance {
+/** How the first admin gets in; what `admin.json` holds. */
+export interface AdminAccess {
   /** `https://host:port` */
   readonly server: string
   /** PEM */
   readonly authority: string
-}
-
-/** How a tenant's first admin gets in; what `admin.json` holds. */
-export interface AdminAccess extends Entrance {
   readonly apiKey: string
   readonly tenant: string
 }
@@ -68,7 +64,6 @@ export interface AdminAccess extends Entrance {
 const DAY_MS = 86_400_000
 export const DEFAULT_TENANT = 'default'
 export const ADMIN_FILE = 'admin.json'
-const ENTRANCE_FILE = 'entrance.json'
 
 /** Starts a broker; what it had started already is let go again if something fails. */
 export async function startBroker(options: BrokerOptions): Promise<RunningBroker> {
@@ -85,25 +80,14 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
 }
 
 /**
- * Makes a tenant in the broker's database, whether the broker runs or not. What is returned has its admin key, which is shown nowhere
- * else. Throws `not-found` where no broker ever ran, `conflict` if the name is taken, `invalid` if it isn't one.
+ * Makes a tenant in the broker's database, whether the broker runs or not; returns its admin key, which is shown nowhere else.
+ * Throws `conflict` if the name is taken, `invalid` if it isn't one.
  */
-export async function createTenant(options: {
-  readonly stateDir: string
-  readonly name: string
-  readonly clock: Clock
-}): Promise<AdminAccess> {
-  const { stateDir, name, clock } = options
-  const entrance = await readSecretFile(join(stateDir, ENTRANCE_FILE))
-  if (entrance === null)
-    throw new PcgError('not-found', `no broker has run with the state folder ${stateDir}`, {
-      subject: stateDir,
-      remedy: 'Start the broker once, or name its state folder.',
-    })
+export async function createTenant(stateDir: string, name: string, clock: Clock): Promise<string> {
+  await ownFolder(stateDir)
   const store = openStore(databasePath(stateDir), clock)
   try {
-    const { server, authority } = JSON.parse(entrance) as Entrance
-    return { server, authority, apiKey: await store.tenants.create(name), tenant: name }
+    return await store.tenants.create(name)
   } finally {
     store.database.close()
   }
@@ -164,7 +148,7 @@ async function start(
   onClose(() => endpoint.drain('the broker is closing'))
 
   const apiUrl = `https://${formatAddress(name, api.port)}`
-  await openDoor(stateDir, store.tenants, { server: apiUrl, authority: authority.certificatePem })
+  await writeAccess(stateDir, store.tenants, { server: apiUrl, authority: authority.certificatePem })
   log.info({ api: apiUrl, tunnel: tunnelAddress }, 'broker started')
   return { apiUrl, tunnelAddress, authorityPem: authority.certificatePem, close }
 }
@@ -188,9 +172,12 @@ function startTunnel(
   })
 }
 
-/** Writes down where the broker is reached, and how its operator gets in. */
-async function openDoor(stateDir: string, tenants: TenantStore, entrance: Entrance): Promise<void> {
-  await writeJson(join(stateDir, ENTRANCE_FILE), entrance)
+/** Writes down where the broker is reached, and how its first admin gets in. */
+async function writeAccess(
+  stateDir: string,
+  tenants: TenantStore,
+  entrance: Omit<AdminAccess, 'apiKey' | 'tenant'>,
+): Promise<void> {
   const path = join(stateDir, ADMIN_FILE)
   const written = await readSecretFile(path)
   if (tenants.exists(DEFAULT_TENANT)) {
@@ -204,7 +191,7 @@ async function openDoor(stateDir: string, tenants: TenantStore, entrance: Entran
   await tenants.create(DEFAULT_TENANT, apiKey)
 }
 
-async function writeJson(path: string, content: Entrance | AdminAccess): Promise<void> {
+async function writeJson(path: string, content: AdminAccess): Promise<void> {
   await replaceSecretFile(path, `${JSON.stringify(content, null, 2)}\n`)
 }
 
