@@ -168,6 +168,8 @@ function follow<Response>(
   stream.on('error', (cause) => {
     failure ??= new PcgError('interrupted', `the connection to the broker broke: ${cause.message}`, { cause })
   })
+  // The broker is done, whether we are or not: its status is the end of the call.
+  stream.on('end', () => stream.close(constants.NGHTTP2_NO_ERROR))
   stream.on('close', end)
 }
 

@@ -58,8 +58,9 @@ describe('the heartbeat monitor', () => {
 })
 
 describe('the send window', () => {
+  const memory = new Uint8Array(WINDOW_BYTES * 2)
   const items = (from: number, count: number, bytes: number) =>
-    Array.from({ length: count }, (_, n) => ({ sequence: from + n, payload: new Uint8Array(bytes) }))
+    Array.from({ length: count }, (_, n) => ({ sequence: from + n, payload: memory.subarray(0, bytes) }))
 
   test('takes batches until it is full, and again what is acknowledged', () => {
     const window = new SendWindow(10)

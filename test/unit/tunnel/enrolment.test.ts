@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPairSync, X509Certificate } from 'node:cryp
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../../runtime/clock.ts'
 import { PcgError } from '../../../runtime/pcg-error.ts'
 import { DAY_MS, newSerial, openAuthority } from '../../../tunnel/certificate-authority.ts'
@@ -16,6 +16,8 @@ import { createJoinToken } from '../../../tunnel/join-token.ts'
 import { certificatesOf } from '../../../tunnel/peer-verification.ts'
 import { openServerCertificate } from '../../../tunnel/server-certificate.ts'
 import { EDGE, movedClock, Site } from './site.ts'
+
+vi.setConfig({ testTimeout: 20_000 })
 
 const signal = new AbortController().signal
 

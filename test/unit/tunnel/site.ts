@@ -18,16 +18,31 @@ import { type FaultProxy, startFaultProxy } from '../../peers/fault-proxy.ts'
 import { FakeBroker } from './fake-broker.ts'
 import { FakeGateway } from './fake-gateway.ts'
 
+/** The name under which grpc-js' own client dials: it takes no IP address for a TLS peer. */
+export const RAW_NAME = 'broker.test'
 export const EDGE = { tenant: 'acme', gateway: 'edge' } as const
 export const HEARTBEAT_MS = 200
 
 const QUICK: LinkTiming = {
   backoff: { firstMs: 20, maxMs: 100, factor: 2 },
-  refusedBackoff: { firstMs: 200, maxMs: 400, factor: 2 },
+  refusedBackoff: { firstMs: 2_000, maxMs: 2_000, factor: 1 },
   minUptimeMs: 100,
 }
 
-/** The system's clock, moved. */
+/** The system's clock, moved by what a test says. */
+export class MovableClock implements Clock {
+  aheadMs = 0
+
+  now(): number {
+    return Date.now() + this.aheadMs
+  }
+
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    return systemClock.sleep(ms, signal)
+  }
+}
+
+/** The system's clock, moved for good. */
 export function movedClock(byMs: number): Clock {
   return { ...systemClock, now: () => Date.now() + byMs }
 }
@@ -36,6 +51,7 @@ function endpointDefaults(parts: {
   authority: CertificateAuthority
   tls: ServerTls
   broker: FakeBroker
+  clock: Clock
 }): EndpointOptions {
   return {
     host: '127.0.0.1',
@@ -45,7 +61,7 @@ function endpointDefaults(parts: {
     records: parts.broker,
     authority: parts.authority,
     log: silentLog,
-    clock: systemClock,
+    clock: parts.clock,
     heartbeatMs: HEARTBEAT_MS,
   }
 }
@@ -53,6 +69,8 @@ function endpointDefaults(parts: {
 /** Everything that a test opened, closed in reverse order when it ends. */
 export class Site {
   readonly folder: string
+  /** The broker's. */
+  readonly clock: MovableClock
   readonly authority: CertificateAuthority
   readonly tls: ServerTls
   readonly broker: FakeBroker
@@ -70,8 +88,10 @@ export class Site {
     proxy: FaultProxy
     broker: FakeBroker
     endpoint: Endpoint
+    clock: MovableClock
   }) {
     this.folder = parts.folder
+    this.clock = parts.clock
     this.authority = parts.authority
     this.tls = parts.tls
     this.proxy = parts.proxy
@@ -82,13 +102,18 @@ export class Site {
 
   static async open(options: Partial<EndpointOptions> = {}): Promise<Site> {
     const folder = await mkdtemp(join(tmpdir(), 'pcg-tunnel-'))
-    const clock = options.clock ?? systemClock
+    const clock = new MovableClock()
     const authority = await openAuthority({ folder: join(folder, 'ca'), clock })
-    const tls = await openServerCertificate({ folder: join(folder, 'tls'), names: ['127.0.0.1'], authority, clock })
+    const tls = await openServerCertificate({
+      folder: join(folder, 'tls'),
+      names: ['127.0.0.1', RAW_NAME],
+      authority,
+      clock,
+    })
     const broker = new FakeBroker()
-    const endpoint = await startEndpoint({ ...endpointDefaults({ authority, tls, broker }), ...options })
+    const endpoint = await startEndpoint({ ...endpointDefaults({ authority, tls, broker, clock }), ...options })
     const proxy = await startFaultProxy(parseAddress(endpoint.address))
-    return new Site({ folder, authority, tls, proxy, broker, endpoint })
+    return new Site({ folder, authority, tls, proxy, broker, endpoint, clock })
   }
 
   /** Starts the endpoint (again); the proxy leads there from then on. */
@@ -152,7 +177,7 @@ export class Site {
 }
 
 /** Resolves when `met`; fails after `timeoutMs` with what was waited for. */
-export async function until(met: () => boolean, timeoutMs = 5_000): Promise<void> {
+export async function until(met: () => boolean, timeoutMs = 10_000): Promise<void> {
   const end = Date.now() + timeoutMs
   while (!met()) {
     if (Date.now() > end) throw new Error(`not so within ${timeoutMs} ms: ${met}`)
