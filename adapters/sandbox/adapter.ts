@@ -10,7 +10,7 @@ import type { SandboxVm } from './vm.ts'
 
 const ZONES: readonly string[] = ['zone-a', 'zone-b', 'zone-c']
 const CONCURRENCY = 500
-/** How long a poll waits at most, so that people see progress. */
+/** A poll of a task that takes longer than this gives its progress so often. */
 const NEWS_MS = 1_000
 
 export interface SandboxDependencies extends AdapterDependencies {
@@ -67,7 +67,8 @@ export function createSandboxAdapter(
     async poll(token, { signal }): Promise<Outcome> {
       signal.throwIfAborted()
       const before = cloud.task(token)
-      if (before.state === 'running') await firstOf(before.finished, NEWS_MS, signal)
+      if (before.state === 'running')
+        await (before.leftMs <= NEWS_MS ? ended(before.finished, signal) : clock.sleep(NEWS_MS, signal))
       const now = cloud.task(token)
       switch (now.state) {
         case 'done':
@@ -96,16 +97,18 @@ export function createSandboxAdapter(
 
     close: () => Promise.resolve(),
   }
+}
 
-  /** Waits for `finished`, but no longer than `ms`; rejects when the signal aborts. */
-  async function firstOf(finished: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
-    const done = new AbortController()
-    try {
-      await Promise.race([finished, clock.sleep(ms, AbortSignal.any([signal, done.signal]))])
-    } finally {
-      done.abort()
-    }
-  }
+/** Waits for a task's end; rejects when the signal aborts. */
+function ended(finished: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const aborted = () => reject(signal.reason)
+    signal.addEventListener('abort', aborted, { once: true })
+    finished.finally(() => {
+      signal.removeEventListener('abort', aborted)
+      resolve()
+    })
+  })
 }
 
 /** Begins a step, or joins what is under way already (promises 3 and 5). */

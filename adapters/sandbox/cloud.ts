@@ -4,7 +4,7 @@
  *
  * Invariants
  * 1. A VM has its owner mark from its first moment, and there is at most one for each machine uid.
- * 2. Each change of a VM is in the store before anybody hears of it: callers, pollers and listeners.
+ * 2. Each change of a VM is given to the store before anybody hears of it: callers, pollers and listeners.
  * 3. A VM has at most one task at a time; deleting supersedes the others.
  * 4. A token says all that is needed to tell what became of its task, so finished tasks are not kept.
  * 5. Nothing polls: an idle cloud has no timer.
@@ -33,7 +33,7 @@ export type VmListener = (machine: MachineUid, vm: Readonly<SandboxVm> | null, g
 
 export type TaskState =
   | { readonly state: 'done' }
-  | { readonly state: 'running'; readonly progress: number; readonly finished: Promise<void> }
+  | { readonly state: 'running'; readonly progress: number; readonly leftMs: number; readonly finished: Promise<void> }
   | { readonly state: 'forgotten' }
 
 export class SandboxCloud {
@@ -121,6 +121,7 @@ export class SandboxCloud {
   }
 
   delete(machine: MachineUid): string {
+    this.#assertReachable()
     const vm = this.#known(machine)
     if (vm.task?.kind === 'delete') return vm.task.token
     vm.state = 'deleting'
@@ -141,14 +142,21 @@ export class SandboxCloud {
     if (vm.task?.token !== token || finished === undefined)
       return { state: Number(order) <= vm.tasks ? 'done' : 'forgotten' }
     const { startedAt, dueAt } = vm.task
-    const progress = Math.min(1, (this.#dependencies.clock.now() - startedAt) / Math.max(1, dueAt - startedAt))
-    return { state: 'running', progress, finished: finished.promise }
+    const nowMs = this.#dependencies.clock.now()
+    const progress = Math.min(1, (nowMs - startedAt) / Math.max(1, dueAt - startedAt))
+    return { state: 'running', progress, leftMs: dueAt - nowMs, finished: finished.promise }
   }
 
   /** Calls `listener` after each change of any VM; returns how to stop. */
   subscribe(listener: VmListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** The machine of the VM with this name, id or machine uid; null if there is none, or more than one. */
+  named(name: string): MachineUid | null {
+    const found = [...this.#vms.values()].filter((vm) => [vm.name, vm.id, vm.owner.machine].includes(name))
+    return found.length === 1 ? (found[0]?.owner.machine ?? null) : null
   }
 
   /** What somebody else does to the cloud, behind the gateway's back. At once, and without tasks. */
@@ -288,7 +296,6 @@ export class SandboxCloud {
   }
 
   #known(machine: MachineUid): SandboxVm {
-    this.#assertReachable()
     const vm = this.#vms.get(machine)
     if (vm === undefined) throw new PcgError('not-found', `the sandbox has no VM of machine ${machine}`)
     return vm
@@ -296,6 +303,7 @@ export class SandboxCloud {
 
   /** A VM that no task is changing; throws `conflict` otherwise (invariant 3). */
   #idle(machine: MachineUid): SandboxVm {
+    this.#assertReachable()
     const vm = this.#known(machine)
     if (vm.task !== null) throw new PcgError('conflict', `${vm.name} is busy: ${vm.task.kind} is under way`)
     return vm

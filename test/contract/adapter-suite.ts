@@ -321,6 +321,7 @@ export function describeAdapter(name: string, setup: () => Promise<AdapterHarnes
 
       it.for<'powerOff' | 'remove' | 'resize'>(['powerOff', 'remove', 'resize'])(
         'is pushed to who watches after %s by somebody else',
+        { timeout: 30_000 },
         async (hand, { signal }) => {
           const spec = machine()
           const watcher = new Watcher(fresh(), spec.owner.gateway)
