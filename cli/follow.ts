@@ -10,6 +10,8 @@ import { clockTime, duration } from './output/time.ts'
 import { clusterProgress, type Departure, WatchState } from './watch-state.ts'
 import { watch } from './watch-stream.ts'
 
+const FAILED_FOR_MS = 4_000
+
 export interface FollowOptions {
   /** Those to show; all if absent. */
   readonly clusters?: readonly string[]
@@ -25,7 +27,8 @@ export interface FollowOptions {
  */
 export async function follow(host: Host, client: Client, options: FollowOptions): Promise<Departure[]> {
   const limit = options.timeoutMs === undefined ? undefined : AbortSignal.timeout(options.timeoutMs)
-  const signal = limit === undefined ? host.signal : AbortSignal.any([host.signal, limit])
+  const failure = new FailureTimer()
+  const signal = AbortSignal.any([host.signal, failure.signal, ...(limit === undefined ? [] : [limit])])
   const state = new WatchState()
   const names = (): readonly string[] =>
     options.clusters ?? state.clusters().map((cluster) => cluster.resource.metadata.name)
@@ -34,12 +37,16 @@ export async function follow(host: Host, client: Client, options: FollowOptions)
     for await (const line of watch(client, { signal, clock: host.clock, onLost: (error) => view.lost(error) })) {
       const before = state.take(line)
       view.show(line, before, state, names())
-      if (state.synced && options.until !== undefined && isOver(state, names(), options.until)) break
+      if (!state.synced || options.until === undefined) continue
+      if (isOver(state, names(), options.until)) break
+      failure.set(options.until === 'ready' ? failureOf(state, names()) : undefined)
     }
   } catch (error) {
+    if (failure.signal.aborted && !host.signal.aborted) throw failure.signal.reason
     if (limit?.aborted && !host.signal.aborted) throw tooLate(state, names(), options)
     throw error
   } finally {
+    failure.set(undefined)
     view.close()
   }
   return names().flatMap((name) => state.departure('Cluster', name) ?? [])
@@ -55,16 +62,43 @@ function isOver(state: WatchState, names: readonly string[], until: 'ready' | 'g
         subject: `cluster ${name}`,
         remedy: '`pcg get clusters` lists those that are.',
       })
-    if (clusterProgress(cluster) === 'failed')
-      throw new PcgError('internal', `has failed: ${readyReason(cluster) || 'no reason was given'}`, {
-        subject: `cluster ${name}`,
-        remedy: `\`pcg describe cluster ${name}\` shows what happened.`,
-      })
   }
   return names.every((name) => {
     const cluster = state.cluster(name)
     return cluster !== undefined && clusterProgress(cluster) === 'ready'
   })
+}
+
+/** Why one of the clusters has failed; undefined if none has. */
+function failureOf(state: WatchState, names: readonly string[]): PcgError | undefined {
+  for (const name of names) {
+    const cluster = state.cluster(name)
+    if (cluster === undefined || clusterProgress(cluster) !== 'failed') continue
+    return new PcgError('internal', `has failed: ${readyReason(cluster) || 'no reason was given'}`, {
+      subject: `cluster ${name}`,
+      remedy: `The gateway tries again from time to time; \`pcg describe cluster ${name}\` shows what happens.`,
+    })
+  }
+  return undefined
+}
+
+/** A cluster may be failed for a moment, until what it needs has arrived as well: only one that stays so ends the wait. */
+class FailureTimer {
+  readonly #stop = new AbortController()
+  #timer: NodeJS.Timeout | undefined
+  #error: PcgError | undefined
+
+  get signal(): AbortSignal {
+    return this.#stop.signal
+  }
+
+  set(error: PcgError | undefined): void {
+    this.#error = error
+    if (error === undefined) {
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+    } else this.#timer ??= setTimeout(() => this.#stop.abort(this.#error), FAILED_FOR_MS)
+  }
 }
 
 function tooLate(state: WatchState, names: readonly string[], options: FollowOptions): PcgError {

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Host } from '../host.ts'
 import { type Address, addressOption, repeatedOption } from '../options.ts'
 import { PcgCommand } from '../pcg-command.ts'
@@ -68,10 +68,14 @@ function tenantCreateCommand(host: Host): PcgCommand {
     .option('--state <folder>', "the broker's state folder", './broker')
     .example('pcg broker tenant create acme > acme.yaml', 'a context for `--config acme.yaml` (chmod 600 it)')
   command.action(async (name: string, options: { state: string }) => {
-    const { createTenant } = await import('../../broker/compose.ts')
-    const context = await createTenant({ stateDir: resolve(host.cwd, options.state), name, clock: host.clock })
+    const { createTenant, ADMIN_FILE } = await import('../../broker/compose.ts')
+    const { readContext } = await import('../config.ts')
+    const stateDir = resolve(host.cwd, options.state)
+    // Where the broker is reached stands in the context of its first tenant; without one, no broker ever ran there.
+    const { server, authority } = await readContext(join(stateDir, ADMIN_FILE))
+    const apiKey = await createTenant(stateDir, name, host.clock)
     const { stringify } = await import('yaml')
-    host.out.write(stringify(context, { lineWidth: 0 }))
+    host.out.write(stringify({ server, authority, apiKey, tenant: name }, { lineWidth: 0 }))
   })
   return command
 }

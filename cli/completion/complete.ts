@@ -83,7 +83,8 @@ async function offersFor(
 ): Promise<readonly string[]> {
   if (typed.startsWith('-')) return optionsOf(command).flatMap(({ long }) => long ?? [])
   const children = command.createHelp().visibleCommands(command)
-  if (children.length > 0) return children.map((child) => child.name())
+  // A word that is no command: nothing that could follow makes sense.
+  if (children.length > 0) return given.length > 0 ? [] : children.map((child) => child.name())
   const choices = command.registeredArguments[given.length]?.argChoices
   if (choices !== undefined) return choices
   return await namesFrom(command.sources[given.length], given, host)

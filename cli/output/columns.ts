@@ -1,13 +1,13 @@
 import type { ReportedKind, Resource } from '../../resources/resource.ts'
 import type { Item, MachineItem, ResourceItem } from '../api-types.ts'
 import { isObject } from '../is-object.ts'
-import { conditionsOf, readyReason, statusPhase } from './item-status.ts'
+import { findingsOf, readyReason, statusPhase } from './item-status.ts'
 import { type Paint, paintState, printable } from './paint.ts'
 import { age, relative } from './time.ts'
 
 const TITLES: Readonly<Record<ReportedKind, readonly string[]>> = {
   Gateway: ['NAME', 'PHASE', 'VERSION', 'LAST SEEN', 'WAITING', 'CERTIFICATE ENDS', 'DESCRIPTION'],
-  CloudAccount: ['NAME', 'CLOUD', 'SERVER', 'GATEWAY', 'READY', 'AGE', 'MESSAGE'],
+  CloudAccount: ['NAME', 'CLOUD', 'SERVER', 'GATEWAY', 'PHASE', 'AGE', 'MESSAGE'],
   ClusterProfile: ['NAME', 'OS', 'KUBERNETES', 'LAYERS', 'AGE'],
   IPPool: ['NAME', 'RANGES', 'PREFIX', 'GATEWAY', 'AGE'],
   Cluster: ['NAME', 'PHASE', 'READY', 'PROFILE', 'ACCOUNT', 'AGE', 'MESSAGE'],
@@ -59,18 +59,16 @@ function resourceCells(item: ResourceItem, resource: Resource, paint: Paint, now
         relative(optional(status.certificateEnds), now),
         resource.spec.description ?? '',
       ]
-    case 'CloudAccount': {
-      const ready = conditionsOf(item).find((condition) => condition.type === 'Ready')
+    case 'CloudAccount':
       return [
         name,
         resource.spec.cloud,
         resource.spec.cloud === 'vsphere' ? resource.spec.server : '',
         resource.spec.gateway,
-        item.deleting ? paintState(paint, 'Deleting') : paintState(paint, ready?.status ?? ''),
+        paintState(paint, phase),
         born,
-        readyReason(item),
+        accountTrouble(item),
       ]
-    }
     case 'ClusterProfile': {
       const { os, kubernetes, cni, csi, addons } = resource.spec.layers
       const layers = [cni, csi, ...addons].flatMap((layer) => (layer ? [`${layer.name} ${layer.version}`] : []))
@@ -97,6 +95,11 @@ function resourceCells(item: ResourceItem, resource: Resource, paint: Paint, now
     default:
       return resource satisfies never
   }
+}
+
+function accountTrouble(item: ResourceItem): string {
+  const [first] = findingsOf(item).filter(({ severity }) => severity === 'error')
+  return first === undefined ? '' : printable(`${first.subject}: ${first.message}`)
 }
 
 function text(value: unknown): string {

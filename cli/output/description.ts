@@ -3,8 +3,9 @@ import { type EventRecord, type Item, kindOf, nameOf } from '../api-types.ts'
 import type { Host } from '../host.ts'
 import { isObject } from '../is-object.ts'
 import { cellsOf, stageText, titlesOf } from './columns.ts'
-import { conditionsOf, statusPhase } from './item-status.ts'
+import { conditionsOf, findingsOf, statusPhase } from './item-status.ts'
 import { type Paint, paintFor, paintState, printable } from './paint.ts'
+import { findingLines } from './plan-text.ts'
 import { renderTable, type TableOptions } from './table.ts'
 import { age, clockTime, relative } from './time.ts'
 
@@ -27,6 +28,7 @@ export async function describeText(described: Described, host: Host): Promise<st
   const sections = [
     header(item, now, paint),
     'resource' in item ? section('Spec', await specText(item.resource.spec), paint) : '',
+    section('Checks', findingLines(findingsOf(item), paint).replace(/^ {2}/gm, ''), paint),
     section('Conditions', conditionsText(item, now, table), paint),
     section(
       'Machines',

@@ -1,4 +1,5 @@
 import type { Condition } from '../../resources/condition.ts'
+import type { Finding } from '../../resources/query.ts'
 import type { Item } from '../api-types.ts'
 import { isObject } from '../is-object.ts'
 import { printable } from './paint.ts'
@@ -7,6 +8,12 @@ import { printable } from './paint.ts'
 export function conditionsOf(item: Item): readonly Condition[] {
   const { status } = item
   return isObject(status) && Array.isArray(status.conditions) ? (status.conditions as Condition[]) : []
+}
+
+/** What the gateway found when it checked an account; none of other kinds. */
+export function findingsOf(item: Item): readonly Finding[] {
+  const { status } = item
+  return isObject(status) && Array.isArray(status.findings) ? (status.findings as Finding[]) : []
 }
 
 /** Its phase; `Pending` while its gateway has said nothing. */

@@ -48,6 +48,8 @@ export function paintState(paint: Paint, state: string): string {
     case 'done':
       return paint.green(state)
     case 'Failed':
+    case 'Invalid':
+    case 'Suspended':
     case 'Degraded':
     case 'Revoked':
     case 'False':
@@ -62,6 +64,7 @@ export function paintState(paint: Paint, state: string): string {
     case 'Deleting':
     case 'Disconnected':
     case 'Unknown':
+    case 'Verifying':
     case 'warning':
     case 'retrying':
       return paint.yellow(state)

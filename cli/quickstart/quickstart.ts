@@ -10,7 +10,8 @@ import { sealingKeyOf } from '../commands/secret.ts'
 import { type Context, readContext } from '../config.ts'
 import { follow } from '../follow.ts'
 import type { Host } from '../host.ts'
-import { statusPhase } from '../output/item-status.ts'
+import { spoken } from '../kind-argument.ts'
+import { findingsOf, statusPhase } from '../output/item-status.ts'
 import { writeItems } from '../output/items.ts'
 import { paintFor } from '../output/paint.ts'
 import { duration } from '../output/time.ts'
@@ -77,10 +78,18 @@ async function runAll(host: Host, options: QuickstartOptions, cleanups: Cleanup[
     report.done(`credentials of account ${account} sealed to the gateway's key: the broker can't read them`)
     return { server: vcenter.server, thumbprint: vcenter.thumbprint, sealed }
   })
-  const applied = await client.apply(resources, false, host.signal)
-  report.done(`applied examples/${options.cloud}: ${applied.map(({ kind, name }) => `${kind} ${name}`).join(', ')}`)
+  const isCluster = ({ kind }: Resource): boolean => kind === 'Cluster'
+  await client.apply(
+    resources.filter((resource) => !isCluster(resource)),
+    false,
+    host.signal,
+  )
+  for (const { kind, metadata } of resources)
+    if (kind === 'CloudAccount') report.done(await accountVerified(host, client, metadata.name))
+  const clusters = resources.filter(isCluster).map(({ metadata }) => metadata.name)
+  await client.apply(resources.filter(isCluster), false, host.signal)
+  report.done(`applied examples/${options.cloud}: ${resources.map(spokenResource).join(', ')}`)
 
-  const clusters = resources.filter(({ kind }) => kind === 'Cluster').map(({ metadata }) => metadata.name)
   const applyBegan = host.clock.now()
   host.out.write('\n')
   await Promise.race([follow(host, client, { clusters, until: 'ready', timeoutMs: options.timeoutMs }), broken])
@@ -167,6 +176,28 @@ async function untilConnected(host: Host, client: Client): Promise<void> {
       throw new PcgError('timeout', `not connected within ${duration(JOIN_MS)}`, { subject: `gateway ${GATEWAY}` })
     await host.clock.sleep(50, host.signal)
   }
+}
+
+/** Resolves when its gateway has checked it. Rejects with what the gateway found wrong. */
+async function accountVerified(host: Host, client: Client, account: string): Promise<string> {
+  const deadline = host.clock.now() + JOIN_MS
+  for (;;) {
+    const item = await client.get('CloudAccount', account, host.signal)
+    const wrong = findingsOf(item).filter(({ severity }) => severity === 'error')
+    if (wrong.length > 0)
+      throw new PcgError('internal', 'the gateway found something wrong with it', {
+        subject: `account ${account}`,
+        details: wrong,
+      })
+    if (statusPhase(item) === 'Ready') return `account ${account}: checked by the gateway, usable`
+    if (host.clock.now() > deadline)
+      throw new PcgError('timeout', `not checked within ${duration(JOIN_MS)}`, { subject: `account ${account}` })
+    await host.clock.sleep(50, host.signal)
+  }
+}
+
+function spokenResource({ kind, metadata }: Resource): string {
+  return spoken(kind, metadata.name)
 }
 
 /** The examples of a cloud; `access` gives what the account of this run needs beside them. */
