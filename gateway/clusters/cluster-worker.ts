@@ -61,6 +61,8 @@ interface Draft {
 
 export class ClusterWorker {
   readonly #options: ClusterWorkerOptions
+  /** What stood in the way the last time, by cluster. */
+  readonly #obstacles = new Map<string, readonly Finding[]>()
   /** Invariant 3: for each draft that is not stored yet, its addresses. */
   readonly #reservations = new Set<ReadonlySet<string>>()
 
@@ -71,7 +73,10 @@ export class ClusterWorker {
   /** Returns in how many ms to look again, or null to wait for a change. */
   async work(name: string, signal: AbortSignal): Promise<number | null> {
     const desired = this.#options.journal.desired.get('Cluster', name)
-    if (desired === undefined) return null
+    if (desired === undefined) {
+      this.#obstacles.delete(name)
+      return null
+    }
     if (desired.want === 'forgotten') {
       await forgetCluster(this.#options.journal, this.#options.changes, name)
       return null
@@ -91,7 +96,11 @@ export class ClusterWorker {
     const pools = poolGoals(desired.resource.spec, profile.resource.spec.layers)
     const moves = planCluster(pools, this.#options.journal.machines.ofCluster(name).map(memberOf))
     await this.#remove(moves)
+    // Before the preflight, which may take its time: what is known already must not wait for it.
+    const known = this.#options.journal.clusters.get(name).status
+    if (known !== null) await this.#report(name, desired, pools, this.#obstacles.get(name) ?? [])
     const obstacles = await this.#create(name, desired.resource, profile.resource.spec.layers, moves, signal)
+    this.#obstacles.set(name, obstacles)
     await this.#report(name, desired, pools, obstacles)
     return obstacles.length === 0 ? null : OBSTACLE_RETRY_MS
   }
