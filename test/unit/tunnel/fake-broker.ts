@@ -105,8 +105,9 @@ export class FakeBroker implements GatewaySessions, EnrolmentRecords {
     this.acks.push(sequence)
   }
 
-  async events(_i: GatewayIdentity, _epoch: number, _j: string, events: readonly OutgoingEvent[]): Promise<number> {
+  async events(_i: GatewayIdentity, epoch: number, _j: string, events: readonly OutgoingEvent[]): Promise<number> {
     await this.beforeEvents()
+    if (this.detached.includes(epoch)) throw new PcgError('conflict', `session ${epoch} is detached`)
     for (const event of events) {
       if (event.sequence > (this.stored.at(-1)?.sequence ?? 0)) this.stored.push(event)
     }
