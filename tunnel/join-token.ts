@@ -44,9 +44,12 @@ export function parseJoinToken(text: string): JoinToken {
   return { address, secret, fingerprint }
 }
 
-/** SHA-256, hex: all that the broker stores of a token. */
+/**
+ * SHA-256 of the secret, hex: all that the broker stores of a token. The rest of it is for the gateway: a site that reaches
+ * the broker by another address may write that into the token. Throws as `parseJoinToken`.
+ */
 export function hashJoinToken(text: string): string {
-  return createHash('sha256').update(text.trim()).digest('hex')
+  return createHash('sha256').update(parseJoinToken(text).secret).digest('hex')
 }
 
 function jsonOf(encoded: string): unknown {

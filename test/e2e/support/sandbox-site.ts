@@ -1,0 +1,40 @@
+import type { Saas } from './saas.ts'
+
+/** Applies a profile without Kubernetes and a sandbox account of that gateway. */
+export async function useSandbox(saas: Saas, gateway: string): Promise<void> {
+  await saas.apply(
+    {
+      apiVersion: 'pcg/v1',
+      kind: 'CloudAccount',
+      metadata: { name: 'lab' },
+      spec: { cloud: 'sandbox', gateway, latencyMs: { create: 50, power: 20, boot: 50, delete: 20 } },
+    },
+    {
+      apiVersion: 'pcg/v1',
+      kind: 'ClusterProfile',
+      metadata: { name: 'plain' },
+      spec: {
+        layers: {
+          os: { distribution: 'debian', version: '12' },
+          kubernetes: { distribution: 'none', version: '1.31.4' },
+        },
+      },
+    },
+  )
+}
+
+export function sandboxCluster(name: string, workers: number): unknown {
+  return {
+    apiVersion: 'pcg/v1',
+    kind: 'Cluster',
+    metadata: { name },
+    spec: {
+      account: 'lab',
+      profile: 'plain',
+      placement: { cloud: 'sandbox' },
+      controlPlane: { count: 1, cpus: 2, memoryMiB: 2048 },
+      workers: [{ name: 'workers', count: workers, cpus: 1, memoryMiB: 1024 }],
+      network: { endpoint: { type: 'virtual-ip', address: '192.0.2.10' } },
+    },
+  }
+}
