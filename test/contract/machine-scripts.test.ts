@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parseAllDocuments } from 'yaml'
 import { type PhoneHomeReport, type PhoneHomeServer, startPhoneHome } from '../../gateway/bootstrap/phone-home.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { silentLog } from '../../runtime/log.ts'
@@ -199,9 +200,13 @@ describe.skipIf(!shell.available)(title('the scripts of a machine', shell), () =
       await root.standIn('kubectl', 'exit 1')
       await root.standIn('kubeadm', KEEP)
       expect(await root.run(`${LIB}/join-wanted.sh`)).toEqual({ code: 0, output: '' })
-      expect(await root.read('/token.yaml')).toBe(
-        'apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nbootstrapTokens:\n- token: newnew.0123456789abcdef\n  ttl: 2h0m0s\n',
-      )
+      const [init, cluster] = parseAllDocuments(await root.read('/token.yaml')).map((document) => document.toJS())
+      expect(init).toEqual({
+        apiVersion: 'kubeadm.k8s.io/v1beta4',
+        kind: 'InitConfiguration',
+        bootstrapTokens: [{ token: 'newnew.0123456789abcdef', ttl: '2h0m0s' }],
+      })
+      expect(cluster).toMatchObject({ kind: 'ClusterConfiguration', kubernetesVersion: 'v1.31.4' })
       expect(await root.read('/upload.yaml')).toContain(`certificateKey: ${SECRETS.certificateKey}\n`)
       expect((await root.calls()).join('\n')).not.toMatch(new RegExp(`0123456789abcdef|${SECRETS.certificateKey}`))
     })

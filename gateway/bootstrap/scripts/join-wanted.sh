@@ -14,18 +14,24 @@ curl --silent --show-error --fail --max-time 20 --config /etc/pcg/phone-home.cur
   --output "$work/wanted" "$PHONE_HOME_URL/join-wanted"
 grep -q '^token ' "$work/wanted" || exit 0
 
-# Secrets go to kubeadm in files, since command lines can be read by everybody.
+# Secrets go to kubeadm in files, since command lines can be read by everybody. The version stands there as well: kubeadm
+# would ask the internet for the newest otherwise.
+kubeadm_config() {
+  printf 'apiVersion: %s\nkind: InitConfiguration\n' "$KUBEADM_API"
+  printf '%s\n' "$@"
+  printf -- '---\napiVersion: %s\nkind: ClusterConfiguration\nkubernetesVersion: v%s\n' "$KUBEADM_API" "$KUBERNETES_VERSION"
+}
+
 grep '^token ' "$work/wanted" | while read -r _ token; do
   kubectl --namespace kube-system get secret "bootstrap-token-${token%%.*}" >/dev/null 2>&1 && continue
-  printf 'apiVersion: %s\nkind: InitConfiguration\nbootstrapTokens:\n- token: %s\n  ttl: 2h0m0s\n' \
-    "$KUBEADM_API" "$token" >"$work/token.yaml"
+  kubeadm_config 'bootstrapTokens:' "- token: $token" '  ttl: 2h0m0s' >"$work/token.yaml"
   kubeadm token create --config "$work/token.yaml" >/dev/null
 done
 
 # kubeadm keeps the uploaded certificates for two hours.
 if [ -z "$(find "$uploaded" -mmin -60 2>/dev/null)" ]; then
   key=$(sed -n 's/^certificate-key //p' "$work/wanted")
-  printf 'apiVersion: %s\nkind: InitConfiguration\ncertificateKey: %s\n' "$KUBEADM_API" "$key" >"$work/upload.yaml"
+  kubeadm_config "certificateKey: $key" >"$work/upload.yaml"
   kubeadm init phase upload-certs --upload-certs --skip-certificate-key-print --config "$work/upload.yaml" >/dev/null
   touch "$uploaded"
 fi
