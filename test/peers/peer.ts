@@ -19,6 +19,7 @@ interface PeerSource {
 const PEERS = {
   vcsim: { find: vcsimAvailability, build: buildVcsim },
   'cloud-init': { find: (effort) => debianPackages(['cloud-init'], effort) },
+  faketime: { find: (effort) => debianPackages(['faketime'], effort) },
   /** What runs and checks the scripts of machines. */
   shell: { find: (effort) => debianPackages(['bash', 'curl', 'iproute2', 'shellcheck'], effort) },
 } satisfies Record<string, PeerSource>
