@@ -1,10 +1,22 @@
+import type { CloudFile } from './cloud-config.ts'
+
 const IMAGE = 'ghcr.io/kube-vip/kube-vip:v0.8.7'
+const HOSTS_PATH = '/etc/pcg/kube-vip.hosts'
 
 /**
- * The static pod by which the control plane's machines hold the virtual IP: one leads (by a lease in the cluster) and
- * answers ARP for it. The interface is left out, so that it takes the one with the default route.
+ * What a control-plane machine needs to hold the virtual IP: kube-vip's static pod, which the machine puts into kubelet's folder
+ * when its credentials are there, and the hosts file by which the pod finds its own machine's API server. (`hostAliases` of
+ * static pods don't work in some releases of 1.28 to 1.30: kube-vip issue 692.)
  */
-export function kubeVipManifest(endpoint: { readonly address: string; readonly port: number }): string {
+export function kubeVipFiles(endpoint: { readonly address: string; readonly port: number }): CloudFile[] {
+  return [
+    { path: '/etc/pcg/kube-vip.yaml', mode: '0600', content: kubeVipManifest(endpoint) },
+    { path: HOSTS_PATH, mode: '0644', content: '127.0.0.1 localhost kubernetes\n' },
+  ]
+}
+
+/** One of the pods leads, by a lease in the cluster, and answers ARP for the address, on the interface with the default route. */
+function kubeVipManifest(endpoint: { readonly address: string; readonly port: number }): string {
   const environment = {
     address: endpoint.address,
     port: String(endpoint.port),
@@ -29,25 +41,32 @@ metadata:
 spec:
   hostNetwork: true
   priorityClassName: system-node-critical
-  hostAliases:
-    - ip: 127.0.0.1
-      hostnames: [kubernetes]
   containers:
     - name: kube-vip
       image: ${IMAGE}
       imagePullPolicy: IfNotPresent
       args: [manager]
       env:
-${variables}      securityContext:
+${variables}        - name: vip_nodename
+          valueFrom:
+            fieldRef:
+              fieldPath: spec.nodeName
+      securityContext:
         capabilities:
           add: [NET_ADMIN, NET_RAW]
       volumeMounts:
         - name: kubeconfig
           mountPath: /etc/kubernetes/admin.conf
+        - name: hosts
+          mountPath: /etc/hosts
   volumes:
     - name: kubeconfig
       hostPath:
         path: /etc/kubernetes/admin.conf
+        type: File
+    - name: hosts
+      hostPath:
+        path: ${HOSTS_PATH}
         type: File
 `
 }

@@ -4,7 +4,7 @@ import type { MachineRole } from '../../resources/machine.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
 import { type CloudFile, renderCloudConfig } from './cloud-config.ts'
 import type { ClusterSecrets } from './cluster-secrets.ts'
-import { kubeVipManifest } from './kube-vip.ts'
+import { kubeVipFiles } from './kube-vip.ts'
 import { initConfig, initCredentials, joinConfig, kubeadmApi } from './kubeadm-config.ts'
 import { machineUrl } from './machine-url.ts'
 import { manifestFiles } from './manifests.ts'
@@ -117,8 +117,7 @@ function kubeadmConfig({ cluster, layers, machine, secrets }: BootstrapInput): s
 
 function controlPlaneFiles({ cluster }: BootstrapInput): CloudFile[] {
   const { endpoint } = cluster.spec.network
-  const kubeVip: CloudFile = { path: '/etc/pcg/kube-vip.yaml', mode: '0600', content: kubeVipManifest(endpoint) }
-  return [...(endpoint.type === 'virtual-ip' ? [kubeVip] : []), JOIN_WANTED_SCRIPT, ...JOIN_WANTED_UNITS]
+  return [...(endpoint.type === 'virtual-ip' ? kubeVipFiles(endpoint) : []), JOIN_WANTED_SCRIPT, ...JOIN_WANTED_UNITS]
 }
 
 /** kubeadm takes an authority that stands there already for its own. */

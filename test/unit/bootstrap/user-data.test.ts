@@ -143,6 +143,11 @@ describe('the endpoint', () => {
     const pod = parse(files('control-plane').get('/etc/pcg/kube-vip.yaml')?.content ?? '')
     expect(pod).toMatchObject({ kind: 'Pod', spec: { hostNetwork: true } })
     expect(pod.spec.containers[0].env).toContainEqual({ name: 'address', value: '10.0.0.10' })
+    expect(pod.spec.volumes).toContainEqual({
+      name: 'hosts',
+      hostPath: { path: '/etc/pcg/kube-vip.hosts', type: 'File' },
+    })
+    expect(files('control-plane').get('/etc/pcg/kube-vip.hosts')?.content).toContain('kubernetes')
     expect(files('worker').has('/etc/pcg/kube-vip.yaml')).toBe(false)
   })
 
