@@ -117,13 +117,21 @@ async function start(
   onClose(() => outbox.close())
   void outbox.drain()
 
-  const desired = new DesiredState({ store, outbox, clock })
+  // Tokens, questions and removed gateways need the endpoint, which needs the records: all are used once both stand.
+  let endpoint: Endpoint | undefined
+  const desired = new DesiredState({
+    store,
+    outbox,
+    clock,
+    gatewayRemoved: (identity) => {
+      sessions.fence(identity)
+      endpoint?.disconnect(identity)
+    },
+  })
   const reports = new ReportWriter({ store, desired, log })
   const sessions = new Sessions({ store, messages, outbox, desired, reports, clock, log })
   await sessions.reset()
 
-  // Tokens and questions need the endpoint, and the endpoint the records: they are asked for once both stand.
-  let endpoint: Endpoint | undefined
   const enrolment = new Enrolment({
     store,
     sessions,
@@ -135,7 +143,7 @@ async function start(
   onClose(() => endpoint.close())
   const tunnelAddress = formatAddress(name, parseAddress(endpoint.address).port)
 
-  const items = new Items({ store, sessions, messages })
+  const items = new Items({ store, sessions })
   const questions = new GatewayQuestions({ store, desired, queries: endpoint })
   const api = await startApi({
     ...options.api,

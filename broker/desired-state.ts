@@ -30,6 +30,8 @@ export interface DesiredStateOptions {
   readonly store: BrokerStore
   readonly outbox: CommandOutbox
   readonly clock: Clock
+  /** Told after a gateway was deleted, to end its connections. */
+  readonly gatewayRemoved: (identity: GatewayIdentity) => void
 }
 
 /** As JSON: what fits into one frame of the tunnel with room to spare. */
@@ -49,11 +51,13 @@ export class DesiredState {
   readonly #store: BrokerStore
   readonly #outbox: CommandOutbox
   readonly #clock: Clock
+  readonly #gatewayRemoved: DesiredStateOptions['gatewayRemoved']
 
   constructor(options: DesiredStateOptions) {
     this.#store = options.store
     this.#outbox = options.outbox
     this.#clock = options.clock
+    this.#gatewayRemoved = options.gatewayRemoved
   }
 
   /** Makes or changes the resources; results in their order. Throws `invalid` with all that is wrong, or `conflict`. */
@@ -93,6 +97,7 @@ export class DesiredState {
       this.#remove(tenant, key, forget ? 'forget' : 'delete', traceId),
     )
     void this.#outbox.drain()
+    if (key.kind === 'Gateway') this.#gatewayRemoved({ tenant, gateway: key.name })
     return removed
   }
 
@@ -201,7 +206,10 @@ export class DesiredState {
     const owner = gatewayOf(found.resource, view)
     const record = owner === undefined ? undefined : gateways.get({ tenant, gateway: owner })
     const nobodyWillTell = commands.length === 0 || (mode === 'forget' && (record?.revoked ?? true))
-    if (key.kind === 'Gateway') gateways.remove({ tenant, gateway: key.name })
+    if (key.kind === 'Gateway') {
+      gateways.remove({ tenant, gateway: key.name })
+      resources.dropHoldingsOf(tenant, key.name)
+    }
     if (owner === undefined || key.kind === 'Gateway' || nobodyWillTell) this.finish(tenant, key)
     return marked
   }

@@ -4,8 +4,7 @@ import type { MachineStatus, TimelineEntry } from '../resources/machine.ts'
 import type { Kind, ReportedKind, Resource } from '../resources/resource.ts'
 import type { GatewayIdentity } from '../tunnel/identity.ts'
 import { notFound } from './desired-state.ts'
-import { commandTopic, type MessageLog } from './log/message-log.ts'
-import { GATEWAY_CONSUMER, type Sessions } from './sessions.ts'
+import type { Sessions } from './sessions.ts'
 import type { BrokerStore } from './store/broker-store.ts'
 import type { StoredEvent } from './store/event-store.ts'
 import type { StoredMachine } from './store/machine-store.ts'
@@ -46,8 +45,7 @@ export interface EventItem {
 
 export interface ItemsOptions {
   readonly store: BrokerStore
-  readonly sessions: Pick<Sessions, 'lastSeen'>
-  readonly messages: Pick<MessageLog, 'bounds' | 'acknowledged'>
+  readonly sessions: Pick<Sessions, 'lastSeen' | 'pending'>
 }
 
 export class Items {
@@ -99,14 +97,9 @@ export class Items {
   }
 
   async #gatewayStatus(identity: GatewayIdentity): Promise<GatewayStatus | null> {
-    const { store, sessions, messages } = this.#options
+    const { store, sessions } = this.#options
     const record = store.gateways.get(identity)
     if (record === undefined) return null
-    const topic = commandTopic(identity.tenant, identity.gateway)
-    const [{ last }, acknowledged] = await Promise.all([
-      messages.bounds(topic),
-      messages.acknowledged(topic, GATEWAY_CONSUMER),
-    ])
     const { version, sealingKey, certificateEnds } = record
     const lastSeen = sessions.lastSeen(identity) ?? record.lastSeen
     return {
@@ -116,7 +109,7 @@ export class Items {
       ...(lastSeen !== null && { lastSeen }),
       ...(certificateEnds !== null && { certificateEnds }),
       epoch: record.epoch,
-      pendingCommands: last - acknowledged,
+      pendingCommands: await sessions.pending(identity),
     }
   }
 }

@@ -4,8 +4,8 @@
  * Invariants
  * 1. Epochs rise with each attach, on disk before the session is granted; frames of an older one have no effect.
  * 2. An event has its effect once: the cursor moves in the transaction that applies it, for the journal that it came from.
- * 3. A journal that isn't the one of before (its disk was replaced), or that has less than it acknowledged (it was set back),
- *    gets all desired state again, behind whatever was published before.
+ * 3. A journal that is new here (the gateway's first, or its disk was replaced), or that has less than it acknowledged (it was set
+ *    back), gets all desired state, and nothing that was published before: that may be for another one.
  * 4. Commands leave the log after they were acknowledged only.
  */
 import { type Clock, timestamp } from '../runtime/clock.ts'
@@ -94,9 +94,10 @@ export class Sessions implements GatewaySessions {
     const session = await store.database.write((): Session => {
       const before = store.gateways.get(identity)
       if (before === undefined || before.revoked) throw unknownGateway(identity)
-      const replaced = before.journalId !== null && before.journalId !== info.journalId
-      const setBack = before.journalId === info.journalId && info.lastDelivery < acknowledged
-      const resumeFloor = replaced || setBack ? bounds.last : before.resumeFloor
+      const isNew = before.journalId !== info.journalId
+      // What was acknowledged up to the floor, another journal had.
+      const setBack = !isNew && info.lastDelivery < acknowledged && acknowledged > before.resumeFloor
+      const resumeFloor = isNew || setBack ? bounds.last : before.resumeFloor
       const epoch = store.gateways.attach(identity, {
         journalId: info.journalId,
         resumeFloor,
@@ -105,14 +106,11 @@ export class Sessions implements GatewaySessions {
         certificateEnds: info.certificateEnds,
         now: timestamp(clock),
       })
-      if (replaced || setBack) {
+      if (isNew || setBack) {
         const commands = desired.resend(identity, '')
-        this.#note(
-          identity,
-          'warning',
-          'JournalReplaced',
-          `its journal is ${replaced ? 'another' : 'older'} than before: ${commands} commands are sent again`,
-        )
+        const what = setBack ? 'is older than before' : 'is another than before'
+        if (before.journalId !== null)
+          this.#note(identity, 'warning', 'JournalReplaced', `its journal ${what}: ${commands} commands are sent again`)
       }
       if (!before.connected)
         this.#note(identity, 'info', 'Connected', `connected with version ${info.version.slice(0, 100)}`)
@@ -147,6 +145,17 @@ export class Sessions implements GatewaySessions {
   /** Ends a gateway's session here, because it was revoked or deleted: none of its frames counts from now on. */
   fence(identity: GatewayIdentity): void {
     this.#live.delete(gatewayKey(identity))
+  }
+
+  /** How many commands wait for the gateway to acknowledge them. */
+  async pending(identity: GatewayIdentity): Promise<number> {
+    const { messages, store } = this.#options
+    const topic = topicOf(identity)
+    const [{ last }, acknowledged] = await Promise.all([
+      messages.bounds(topic),
+      messages.acknowledged(topic, GATEWAY_CONSUMER),
+    ])
+    return last - Math.max(acknowledged, store.gateways.get(identity)?.resumeFloor ?? 0)
   }
 
   seen(identity: GatewayIdentity, epoch: number): void {

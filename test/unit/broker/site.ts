@@ -84,11 +84,19 @@ export async function openSite(options: SiteOptions = {}) {
   const store = openStore(path, clock)
   const messages = new SqliteLog({ db: store.database.db, commits: store.database.commits, clock })
   const outbox = new CommandOutbox({ database: store.database, messages, clock, log: silentLog })
-  const desired = new DesiredState({ store, outbox, clock })
+  const disconnected: string[] = []
+  const desired = new DesiredState({
+    store,
+    outbox,
+    clock,
+    gatewayRemoved: (identity) => {
+      sessions.fence(identity)
+      disconnected.push(gatewayKey(identity))
+    },
+  })
   const reports = new ReportWriter({ store, desired, log: silentLog })
   const sessions = new Sessions({ store, messages, outbox, desired, reports, clock, log: silentLog })
   const gateways = new PlayedGateways()
-  const disconnected: string[] = []
   const authority = await openAuthority({ folder: join(folder, 'authority'), clock })
   const tls = await openServerCertificate({ folder: join(folder, 'server'), names: ['127.0.0.1'], authority, clock })
   const enrolment = new Enrolment({
@@ -98,7 +106,7 @@ export async function openSite(options: SiteOptions = {}) {
     makeToken: () => createJoinToken('broker.example.com:7443', authority.fingerprint),
     disconnect: (identity) => disconnected.push(gatewayKey(identity)),
   })
-  const items = new Items({ store, sessions, messages })
+  const items = new Items({ store, sessions })
   const questions = new GatewayQuestions({ store, desired, queries: gateways })
   const api = await startApi({
     host: '127.0.0.1',
