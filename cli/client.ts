@@ -122,12 +122,13 @@ export class Client {
   ): WireRequest {
     const url = new URL(`/v1${path}`, this.context.server)
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
-    const { apiKey, authority, source } = this.context
+    const { apiKey, authority, source, keySource } = this.context
     return {
       method,
       url,
       apiKey,
       source,
+      keySource,
       signal,
       agent: this.#agent,
       ...(authority === undefined ? {} : { authority }),

@@ -12,8 +12,9 @@ export interface Context {
   readonly authority?: string
   readonly apiKey: string
   readonly tenant: string
-  /** Where it comes from, for messages. */
+  /** Where the server comes from, for messages. */
   readonly source: string
+  readonly keySource: string
 }
 
 /** What the command line says about it. */
@@ -34,12 +35,13 @@ export async function loadContext(host: Host, flags: ContextFlags): Promise<Cont
   if (server === undefined || apiKey === undefined) throw noContext(host, flags)
   const authority =
     flags.authority === undefined ? file?.authority : await readText(resolve(host.cwd, flags.authority), '--authority')
-  const source = file?.source ?? 'the command line'
+  const source = flags.server === undefined ? (file?.source ?? '--server') : '--server'
   return {
-    server: checkServer(server, flags.server === undefined ? source : '--server'),
+    server: checkServer(server, source),
     apiKey,
     tenant: flags.tenant ?? file?.tenant ?? 'default',
     source,
+    keySource: flags.apiKeyFile ?? file?.source ?? '--api-key-file',
     ...(authority === undefined ? {} : { authority }),
   }
 }
@@ -70,7 +72,14 @@ export async function readContext(path: string): Promise<Context> {
       subject: path,
       remedy: CONTEXT_REMEDY,
     })
-  return { server, apiKey, tenant, ...(typeof authority === 'string' ? { authority } : {}), source: path }
+  return {
+    server,
+    apiKey,
+    tenant,
+    ...(typeof authority === 'string' ? { authority } : {}),
+    source: path,
+    keySource: path,
+  }
 }
 
 const CONTEXT_REMEDY =

@@ -148,7 +148,7 @@ function lineView(host: Host): View {
   const say = (text: string): void => host.out.write(`${clockTime(new Date(host.clock.now()).toISOString())} ${text}\n`)
   return {
     show: (line, before, state, clusters) => {
-      const text = changeText(line, before, clusters) ?? troubleText(line, state, clusters, paint)
+      const text = changeText(line, before, state, clusters) ?? troubleText(line, state, clusters, paint)
       if (text !== undefined) say(text)
     },
     lost: (error) => say(lostText(error, paint)),
@@ -156,7 +156,12 @@ function lineView(host: Host): View {
   }
 }
 
-function changeText(line: WatchLine, before: Item | undefined, clusters: readonly string[]): string | undefined {
+function changeText(
+  line: WatchLine,
+  before: Item | undefined,
+  state: WatchState,
+  clusters: readonly string[],
+): string | undefined {
   if (line.type === 'gone') {
     const cluster = line.kind === 'Cluster' ? line.name : before !== undefined && 'cluster' in before && before.cluster
     return cluster !== false && clusters.includes(cluster) ? `${line.name} gone` : undefined
@@ -165,6 +170,8 @@ function changeText(line: WatchLine, before: Item | undefined, clusters: readonl
   const { item } = line
   if (!('resource' in item)) {
     if (!clusters.includes(item.cluster)) return undefined
+    // Of what was there before, only that is worth a line which isn't as it should be.
+    if (!state.synced && item.status.phase === 'Ready') return undefined
     return machineChange(before !== undefined && 'cluster' in before ? before : undefined, item)
   }
   if (item.resource.kind !== 'Cluster' || !clusters.includes(item.resource.metadata.name)) return undefined

@@ -14,8 +14,9 @@ export interface WireRequest {
   readonly body?: unknown
   readonly authority?: string
   readonly agent?: HttpAgent | HttpsAgent
-  /** Where the context comes from, for remedies. */
+  /** Where the server and the key come from, for remedies. */
   readonly source: string
+  readonly keySource: string
   readonly signal: AbortSignal
 }
 
@@ -76,19 +77,20 @@ function brokerError(value: unknown, status: number, wire: WireRequest): PcgErro
   const body: ErrorBody = isObject(value) && isObject(value.error) ? value.error : {}
   if (typeof body.message !== 'string') throw notABroker(wire, `answered ${status} without an error of ours`)
   const code = isErrorCode(body.code) ? body.code : 'internal'
-  const remedy = typeof body.remedy === 'string' ? body.remedy : ownRemedy(code, wire)
+  const details = Array.isArray(body.details) ? body.details.filter(isDetail) : []
+  // Of the key the API speaks as of an HTTP header, which nobody here has typed.
+  if (code === 'unauthenticated' || (code === 'denied' && body.subject === 'authorization'))
+    return new PcgError(code, body.message, { remedy: keyRemedy(code, wire), details })
   return new PcgError(code, body.message, {
     ...(typeof body.subject === 'string' ? { subject: body.subject } : {}),
-    ...(remedy === undefined ? {} : { remedy }),
-    details: Array.isArray(body.details) ? body.details.filter(isDetail) : [],
+    ...(typeof body.remedy === 'string' ? { remedy: body.remedy } : {}),
+    details,
   })
 }
 
-function ownRemedy(code: ErrorCode, wire: WireRequest): string | undefined {
-  if (code === 'unauthenticated')
-    return `Check apiKey in ${wire.source}; an admin makes new keys with \`pcg keys create\`.`
-  if (code === 'denied') return 'Ask an admin for a key with another role: `pcg keys create NAME --role …`.'
-  return undefined
+function keyRemedy(code: 'unauthenticated' | 'denied', wire: WireRequest): string {
+  if (code === 'denied') return 'Ask an admin for a key with that role: `pcg keys create NAME --role …`.'
+  return `Check the API key in ${wire.keySource}; an admin makes new ones with \`pcg keys create\`.`
 }
 
 function notABroker(wire: WireRequest, what: string): PcgError {

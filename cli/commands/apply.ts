@@ -1,4 +1,3 @@
-import type { Resource } from '../../resources/resource.ts'
 import type { ApplyResult } from '../api-types.ts'
 import type { Host } from '../host.ts'
 import { durationOption, repeatedOption } from '../options.ts'
@@ -35,8 +34,11 @@ export function applyCommand(host: Host): PcgCommand {
       const results = await client.apply(resources, options.dryRun === true, host.signal)
       if (format === 'table') host.out.write(resultLines(results, options.dryRun === true))
       else await (await import('../output/document.ts')).writeDocument(host.out, format, { results })
-      const clusters = clusterNames(resources)
-      if (options.wait !== true || options.dryRun === true || clusters.length === 0) return
+      if (options.wait !== true || options.dryRun === true) return
+      const { clustersConcerned, untilTaken } = await import('../apply-wait.ts')
+      const clusters = await clustersConcerned(client, resources, results, host.signal)
+      if (clusters.length === 0) return
+      await untilTaken(host, client, results)
       const { follow } = await import('../follow.ts')
       // The answer for programs stands on stdout alone: the progress goes beside it.
       const shown = format === 'table' ? host : { ...host, out: host.err }
@@ -44,10 +46,6 @@ export function applyCommand(host: Host): PcgCommand {
     })
   })
   return command
-}
-
-function clusterNames(resources: readonly Resource[]): string[] {
-  return resources.filter(({ kind }) => kind === 'Cluster').map(({ metadata }) => metadata.name)
 }
 
 /** `cluster/demo created` */

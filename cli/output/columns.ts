@@ -1,3 +1,4 @@
+import type { MachineStatus } from '../../resources/machine.ts'
 import type { ReportedKind, Resource } from '../../resources/resource.ts'
 import type { Item, MachineItem, ResourceItem } from '../api-types.ts'
 import { isObject } from '../is-object.ts'
@@ -25,7 +26,7 @@ export function cellsOf(item: Item, paint: Paint, now: number): string[] {
 }
 
 function machineCells({ name, cluster, status }: MachineItem, paint: Paint): string[] {
-  const stage = status.phase === 'Ready' ? '' : stageText(status.stage, status.progress)
+  const stage = status.phase === 'Ready' ? '' : stageText(name, status)
   return [
     name,
     cluster,
@@ -37,9 +38,9 @@ function machineCells({ name, cluster, status }: MachineItem, paint: Paint): str
   ]
 }
 
-/** `clone from debian-12 40%` */
-export function stageText(stage: string, progress: number | undefined): string {
-  const words = printable(stage)
+/** `clone debian-12 40%`: without the machine's own name, beside which it stands. */
+export function stageText(machine: string, { stage, progress }: MachineStatus): string {
+  const words = printable(stage).replaceAll(` to ${machine}`, '').replaceAll(` ${machine}`, '')
   return progress === undefined ? words : `${words} ${Math.floor(progress * 100)}%`
 }
 

@@ -58,7 +58,7 @@ function header(item: Item, now: number, paint: Paint): string {
   } else {
     const { status, cluster } = item
     fields.push(['Cluster', cluster], ['Pool', `${status.pool} (${status.role})`])
-    fields.push(['Stage', stageText(status.stage, status.progress)], ['Addresses', status.addresses.join(', ')])
+    fields.push(['Stage', stageText(item.name, status)], ['Addresses', status.addresses.join(', ')])
     fields.push(['In the cloud', status.externalId ?? ''], ['UID', status.uid], ['Revision', status.revision])
     fields.push(['Reported', relative(item.updatedAt, now)])
   }

@@ -1,23 +1,39 @@
 import { inspect } from 'node:util'
-import type { PcgError } from '../../runtime/pcg-error.ts'
+import type { ErrorDetail, PcgError } from '../../runtime/pcg-error.ts'
 import type { Output } from '../host.ts'
 import { paintFor, printable } from './paint.ts'
 
-/** The block on stderr that tells a user what failed: what, about which object, and what to do. */
+/** The block on stderr that tells a user what failed: what, about which object, and what to do. Nothing is said twice. */
 export function errorText(error: PcgError, output: Output, debug: boolean): string {
   const paint = paintFor(output)
-  const subject = error.subject === undefined ? '' : `${printable(error.subject)}: `
-  const lines = [`${paint.red(paint.bold('pcg:'))} ${subject}${printable(error.message)}`]
-  for (const detail of error.details) {
+  const message = printable(error.message)
+  // One detail that says the same as the message is only its longer form.
+  const details = error.details.length === 1 && message.includes(error.details[0]?.message ?? '') ? [] : error.details
+  const lines = [`${paint.red(paint.bold('pcg:'))} ${subjectOf(error, details)}${message}`]
+  for (const detail of details) {
     const remedy = detail.remedy === undefined ? '' : ` ${paint.dim(printable(detail.remedy))}`
     const said = printable(detail.message)
     lines.push(`  ${paint.bold(printable(detail.subject))}: ${remedy === '' ? said : `${ended(said)}${remedy}`}`)
   }
-  if (error.remedy !== undefined) lines.push(printable(error.remedy))
+  const remedies = [error.remedy, ...(details.length === 0 ? error.details.map(({ remedy }) => remedy) : [])]
+  const remedy = remedies.find((each) => each !== undefined)
+  if (remedy !== undefined && !details.some((detail) => detail.remedy === remedy)) lines.push(sentence(remedy))
   if (debug) lines.push(inspect(error, { depth: 5 }))
   else if (error.code === 'internal' && error.cause !== undefined)
     lines.push(paint.dim('PCG_DEBUG=1 shows where it comes from.'))
   return `${lines.join('\n')}\n`
+}
+
+/** `profile debian: `, unless the message or a detail names it anyway. */
+function subjectOf(error: PcgError, details: readonly ErrorDetail[]): string {
+  const { subject } = error
+  if (subject === undefined || error.message.includes(subject)) return ''
+  return details.some((detail) => detail.subject === subject) ? '' : `${printable(subject)}: `
+}
+
+function sentence(text: string): string {
+  const words = printable(text)
+  return ended(words.charAt(0).toUpperCase() + words.slice(1))
 }
 
 function ended(sentence: string): string {

@@ -12,6 +12,7 @@ export class LiveRegion {
   readonly #timer: NodeJS.Timeout
   #render: () => readonly string[]
   #drawn = 0
+  #last = ''
 
   /** `render` gives the lines of now; it is called ten times a second. */
   constructor(output: Output, rows: () => number, render: () => readonly string[]) {
@@ -40,8 +41,12 @@ export class LiveRegion {
     // What has scrolled off the screen can't be reached by the cursor any more.
     const room = Math.max(3, this.#rows() - 2)
     const lines = all.length <= room ? all : [...all.slice(0, room - 1), `… and ${all.length - room + 1} more`]
+    const text = lines.map((line) => `${line}\n`).join('')
+    // Drawing the same again would only flicker.
+    if (above === '' && text === this.#last) return
+    this.#last = text
     const up = this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A`
-    this.#output.write(`${up}\r\x1b[J${above}${lines.map((line) => `${line}\n`).join('')}`)
+    this.#output.write(`${up}\r\x1b[J${above}${text}`)
     this.#drawn = lines.length
   }
 }

@@ -29,7 +29,7 @@ function clusterLine(name: string, item: ResourceItem | undefined, elapsedMs: nu
   const counts = clusterStatus(item)?.machines
   const ready = counts === undefined ? '' : `${counts.ready}/${counts.desired} ready  `
   const phase = item.deleting ? 'Deleting' : isObserved(item) ? statusPhase(item) : 'Pending'
-  const reason = phase === 'Ready' ? '' : `  ${readyReason(item)}`
+  const reason = phase === 'Ready' ? '' : `  ${withoutTally(readyReason(item))}`
   return `${paint.bold(name)}  ${paintState(paint, phase)}  ${ready}${time}${reason}`
 }
 
@@ -39,7 +39,7 @@ function machineLine({ name, status }: MachineItem, width: number, paint: Paint)
   const bar = `${'█'.repeat(filled)}${paint.dim('░'.repeat(BAR - filled))}`
   const coloured = status.phase === 'Failed' ? paint.red(bar) : share === 1 ? paint.green(bar) : bar
   const phase = paintState(paint, status.phase) + ' '.repeat(Math.max(0, 12 - status.phase.length))
-  const said = status.phase === 'Ready' ? status.addresses.join(', ') : stageText(status.stage, status.progress)
+  const said = status.phase === 'Ready' ? status.addresses.join(', ') : stageText(name, status)
   return `  ${name.padEnd(width)}  ${coloured}  ${phase}  ${said}`
 }
 
@@ -68,8 +68,10 @@ export function machineShare(status: MachineStatus): number {
 export function machineChange(before: MachineItem | undefined, after: MachineItem): string | undefined {
   const { phase, stage } = after.status
   if (before?.status.phase === phase && before.status.stage === stage) return undefined
-  const where = phase === 'Ready' && after.status.addresses.length > 0 ? after.status.addresses.join(', ') : stage
-  return `${after.name} ${phase}${where === '' ? '' : `: ${printable(where)}`}`
+  const { progress: _, ...status } = after.status
+  const isUp = phase === 'Ready' && status.addresses.length > 0
+  const where = isUp ? status.addresses.join(', ') : stageText(after.name, status)
+  return `${after.name} ${phase}${where === '' ? '' : `: ${where}`}`
 }
 
 /** The same of a cluster: its phase, its count of ready machines, and why it isn't ready. */
@@ -82,8 +84,13 @@ function clusterWords(item: ResourceItem): string {
   const counts = clusterStatus(item)?.machines
   const phase = item.deleting ? 'Deleting' : statusPhase(item)
   const ready = counts === undefined ? '' : ` ${counts.ready}/${counts.desired} ready`
-  const reason = phase === 'Ready' ? '' : readyReason(item)
+  const reason = phase === 'Ready' ? '' : withoutTally(readyReason(item))
   return `${phase}${ready}${reason === '' ? '' : `: ${reason}`}`
+}
+
+/** The count of ready machines stands beside it already. */
+function withoutTally(reason: string): string {
+  return reason.replace(/^\d+ of \d+ machines are ready(; |$)/, '')
 }
 
 /** `warning  cluster/demo  DiskFull  no space left` */

@@ -102,7 +102,7 @@ async function runAll(host: Host, options: QuickstartOptions, cleanups: Cleanup[
     `\nCluster ${clusters.join(', ')} is ready: ${duration(now - applyBegan)} after it was applied, ${duration(now - began)} after the start.\n`,
   )
   if (options.exit) return
-  host.out.write(`${hints(options.cloud, clusters[0] ?? '', machines.map(nameOf)[0] ?? '')}\n`)
+  host.out.write(`${hints(host, options.cloud, clusters[0] ?? '', machines.map(nameOf)[0] ?? '')}\n`)
   await Promise.race([untilStopped(host), broken])
   host.out.write('\nStopping the gateway and the broker.\n')
 }
@@ -216,15 +216,16 @@ async function exampleResources(
   )
 }
 
-function hints(cloud: QuickstartCloud, cluster: string, machine: string): string {
+function hints(host: Host, cloud: QuickstartCloud, cluster: string, machine: string): string {
   const account = cloud === 'sandbox' ? 'lab' : 'vcenter'
+  const example = relative(host.cwd, join(EXAMPLES, cloud, 'cluster.yaml'))
   const lines = [
     ['npx pcg get all', 'everything there is'],
     [`npx pcg describe cluster ${cluster}`, 'conditions, machines, events'],
     [`npx pcg describe machine ${machine}`, 'its timeline, with the cause of each stage'],
     [`npx pcg inventory ${account}`, 'what a placement may choose from'],
-    [`npx pcg plan -f examples/${cloud}/cluster.yaml`, 'what would be done (change a count in it first)'],
-    [`npx pcg apply -f examples/${cloud}/cluster.yaml --wait`, 'and do it'],
+    [`npx pcg plan -f ${example}`, 'what would be done (change a count in it first)'],
+    [`npx pcg apply -f ${example} --wait`, 'and do it'],
     [`npx pcg ledger ${GATEWAY}`, 'every object that was made'],
     [`npx pcg delete cluster ${cluster} --wait`, 'undo all of it'],
   ] as const

@@ -66,8 +66,8 @@ describe('get', () => {
 describe("the broker's answers become exit codes and words", () => {
   it.each([
     [404, { code: 'not-found', message: 'not found', subject: 'cluster demo' }, 3, 'pcg: cluster demo: not found'],
-    [401, { code: 'unauthenticated', message: 'unknown key' }, 4, 'Check apiKey in '],
-    [403, { code: 'denied', message: 'needs operator' }, 4, 'Ask an admin'],
+    [401, { code: 'unauthenticated', message: 'unknown key' }, 4, 'Check the API key in '],
+    [403, { code: 'denied', message: 'needs operator', subject: 'authorization' }, 4, 'Ask an admin'],
     [409, { code: 'conflict', message: 'is used', remedy: 'Delete it.' }, 7, 'Delete it.'],
     [503, { code: 'unavailable', message: 'gateway is not connected' }, 5, 'gateway is not connected'],
     [504, { code: 'timeout', message: 'no answer' }, 6, 'no answer'],

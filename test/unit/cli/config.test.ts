@@ -41,7 +41,7 @@ describe('the context', () => {
   it("may be a broker's admin.json", async () => {
     const json = { server: 'https://b.example', authority: 'PEM', apiKey: 'k', tenant: 'default' }
     const named = await file('admin.json', JSON.stringify(json))
-    expect(await loadContext(host(), { config: named })).toEqual({ ...json, source: named })
+    expect(await loadContext(host(), { config: named })).toEqual({ ...json, source: named, keySource: named })
   })
 
   it('is overridden by flags, or made of them alone', async () => {

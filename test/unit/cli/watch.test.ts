@@ -125,7 +125,7 @@ describe('a watch whose connection breaks', () => {
   /** The next lines, as far as `count`. */
   async function collect(count: number, silenceMs?: number): Promise<WatchLine[]> {
     const stop = new AbortController()
-    const client = new Client({ server: broker.url, apiKey: 'k', tenant: 't', source: 'test' })
+    const client = new Client({ server: broker.url, apiKey: 'k', tenant: 't', source: 'test', keySource: 'test' })
     const found: WatchLine[] = []
     try {
       const options = { signal: stop.signal, clock: systemClock, ...(silenceMs === undefined ? {} : { silenceMs }) }
