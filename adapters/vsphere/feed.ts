@@ -19,6 +19,8 @@ import { faultOf } from './vim-fault.ts'
 
 const WAIT_SECONDS = 20
 const WAIT_TIMEOUT_MS = 60_000
+/** Progress is told no more often than this; an end at once. */
+const PROGRESS_MS = 1_000
 const RETRY = { firstMs: 500, maxMs: 30_000, factor: 2 }
 
 /** What of a VM is worth telling: its configuration, its power, where it is reached. */
@@ -40,8 +42,8 @@ export interface VmBatch {
 }
 
 export interface Following {
-  /** The task's properties once it has ended; undefined if that took longer, or it is gone. */
-  ended(withinMs: number, signal: AbortSignal): Promise<ReadonlyMap<string, unknown> | undefined>
+  /** The task's properties once it has ended or got on; undefined if nothing came in time, or it is gone. */
+  news(withinMs: number, signal: AbortSignal): Promise<ReadonlyMap<string, unknown> | undefined>
   release(): void
 }
 
@@ -71,6 +73,8 @@ export class Feed {
   readonly #watchers = new Set<(batch: VmBatch) => void>()
   #reopen = new AbortController()
   #open: OpenFeed | undefined
+  /** All VMs there are, once the open feed has told them. */
+  #vms: Map<string, MoRef> | undefined
   #running: Promise<void> | undefined
 
   constructor(options: FeedOptions) {
@@ -87,7 +91,7 @@ export class Feed {
     }
     this.#start()
     return {
-      ended: (withinMs, signal) => ended(followed, withinMs, signal),
+      news: (withinMs, signal) => newsOf(followed, withinMs, signal),
       release: () => {
         followed.followers -= 1
         if (followed.followers > 0) return
@@ -100,8 +104,9 @@ export class Feed {
   /** Batches from now on, beginning with a fresh one. Returns how to end it. */
   watchVms(watcher: (batch: VmBatch) => void): () => void {
     this.#watchers.add(watcher)
-    // Reopened, so that this watcher too begins with all there is.
-    this.#reopen.abort()
+    if (this.#vms !== undefined) watcher({ fresh: true, changed: [...this.#vms.values()], left: [] })
+    // One that is open without VMs is opened anew; one that is just being opened gives all there is by itself.
+    else if (this.#open !== undefined && this.#open.vms === undefined) this.#reopen.abort()
     this.#start()
     return () => {
       this.#watchers.delete(watcher)
@@ -128,7 +133,9 @@ export class Feed {
         const open = await this.#openFeed(signal)
         failures = 0
         this.#open = open
-        await this.#follow(open, signal)
+        for (const { ref: task } of this.#followed.values()) await this.#modify(open.tasks, { add: [task] }, signal)
+        // Who began to watch while it was opened is served by opening it again.
+        if (open.vms !== undefined || this.#watchers.size === 0) await this.#follow(open, signal)
       } catch (err) {
         if (closing.aborted) break
         if (this.#reopen.signal.aborted) continue
@@ -138,6 +145,7 @@ export class Feed {
       } finally {
         const open = this.#open
         this.#open = undefined
+        this.#vms = undefined
         if (open !== undefined) await this.#destroy(open)
       }
     }
@@ -153,7 +161,6 @@ export class Feed {
     }
     const collector = await make('CreatePropertyCollector', content.propertyCollector, {})
     const tasks = await make('CreateListView', content.viewManager, { obj: [] })
-    for (const { ref: task } of this.#followed.values()) await this.#modify(tasks, { add: [task] }, signal)
     // A filter for each type: vCenter's simulator fails on a deleted object that another type's properties don't fit.
     const filter = async (view: MoRef, wanted: Wanted) => {
       const spec = { propSet: propertySet([wanted]), objectSet: [throughView(view)] }
@@ -194,6 +201,11 @@ export class Feed {
         ;(gone ? left : changed).set(object.value, object)
       }
       if (flag(set, 'truncated') === true) continue
+      if (open.vms !== undefined) {
+        this.#vms ??= new Map()
+        for (const [value, vm] of changed) this.#vms.set(value, vm)
+        for (const value of left.keys()) this.#vms.delete(value)
+      }
       if (fresh || changed.size > 0 || left.size > 0) {
         const batch = { fresh, changed: [...changed.values()], left: [...left.values()] }
         for (const watcher of this.#watchers) watcher(batch)
@@ -212,7 +224,7 @@ export class Feed {
       const name = text(change, 'name')
       if (name !== undefined) followed.values.set(name, field(change, 'val'))
     }
-    if (gone || hasEnded(followed)) for (const wake of [...followed.waiting]) wake()
+    for (const wake of [...followed.waiting]) wake()
   }
 
   async #modifyTasks(change: { readonly add?: readonly MoRef[]; readonly remove?: readonly MoRef[] }): Promise<void> {
@@ -252,27 +264,33 @@ function hasEnded(task: FollowedTask): boolean {
   return state === 'success' || state === 'error'
 }
 
-function ended(
+function newsOf(
   task: FollowedTask,
   withinMs: number,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, unknown> | undefined> {
   if (signal.aborted) return Promise.reject(cancelled(signal))
   if (hasEnded(task)) return Promise.resolve(task.values)
+  const progress = task.values.get('info.progress')
+  const gotOn = () => task.values.get('info.progress') !== progress
   return new Promise((resolve, reject) => {
-    const finish = () => {
+    const settle = (finish: () => void) => {
       clearTimeout(timer)
-      task.waiting.delete(finish)
+      clearInterval(soon)
+      task.waiting.delete(look)
       signal.removeEventListener('abort', abort)
-      resolve(hasEnded(task) ? task.values : undefined)
+      finish()
     }
-    const abort = () => {
-      clearTimeout(timer)
-      task.waiting.delete(finish)
-      reject(cancelled(signal))
+    const look = () => {
+      if (hasEnded(task)) settle(() => resolve(task.values))
+      else if (task.values.size === 0) settle(() => resolve(undefined))
     }
-    const timer = setTimeout(finish, withinMs)
-    task.waiting.add(finish)
+    const abort = () => settle(() => reject(cancelled(signal)))
+    const timer = setTimeout(() => settle(() => resolve(undefined)), withinMs)
+    const soon = setInterval(() => {
+      if (gotOn()) settle(() => resolve(task.values))
+    }, PROGRESS_MS)
+    task.waiting.add(look)
     signal.addEventListener('abort', abort, { once: true })
   })
 }

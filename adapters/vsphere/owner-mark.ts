@@ -30,7 +30,8 @@ export function readExtraConfig(options: unknown): ExtraConfig {
 export function extraConfigOptions(values: ExtraConfig): object[] {
   return Object.entries(values).map(([key, value]) => ({
     key,
-    value: { attributes: { 'xsi:type': 'xsd:string' }, $value: value },
+    // node-soap leaves this namespace out of its envelopes, though vCenter needs it to know the type.
+    value: { attributes: { 'xmlns:xsd': 'http://www.w3.org/2001/XMLSchema', 'xsi:type': 'xsd:string' }, $value: value },
   }))
 }
 

@@ -23,7 +23,6 @@ export const MINIMAL_ROLE: Readonly<Record<Scope, readonly Privilege[]>> = {
       label: 'Global › Manage custom attributes',
       why: 'define the pcg-* attributes once',
     },
-    { id: 'Global.SetCustomField', label: 'Global › Set custom attribute', why: 'label the VMs for people' },
   ],
   folder: [
     {
@@ -87,6 +86,7 @@ export const MINIMAL_ROLE: Readonly<Record<Scope, readonly Privilege[]>> = {
       label: 'Virtual machine › Change configuration › Set annotation',
       why: 'say in the notes whose the machine is',
     },
+    { id: 'Global.SetCustomField', label: 'Global › Set custom attribute', why: 'label the VMs for people' },
   ],
   'resource-pool': [
     {

@@ -70,14 +70,14 @@ async function follow(
   token: string,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  const read = async () => outcomeOfTask(await retrieveObject(session, task, TASK_PATHS, signal), step, token)
+  const first = await read()
+  if (first.kind !== 'running') return first
   const following = feed.follow(task)
   try {
-    const first = outcomeOfTask(await retrieveObject(session, task, TASK_PATHS, signal), step, token)
-    if (first.kind !== 'running') return first
-    const news = await following.ended(POLL_MS, signal)
-    if (news !== undefined) return outcomeOfTask(news, step, token)
+    const news = await following.news(POLL_MS, signal)
     // Nothing came in time: so that a feed that fails doesn't hide the end, ask.
-    return outcomeOfTask(await retrieveObject(session, task, TASK_PATHS, signal), step, token)
+    return news === undefined ? await read() : outcomeOfTask(news, step, token)
   } finally {
     following.release()
   }
