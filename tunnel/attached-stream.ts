@@ -183,7 +183,8 @@ export class AttachedStream {
         this.#queueEvents(frame.value.events)
         return
       case 'heartbeat':
-        if (!frame.value.reply) {
+        // A peer that sends without reading gets no replies that would pile up here.
+        if (!frame.value.reply && !this.#options.call.writableNeedDrain) {
           this.#send({ $case: 'heartbeat', value: { nonce: frame.value.nonce, reply: true } })
         }
         return

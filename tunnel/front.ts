@@ -84,6 +84,8 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   })
 
   await listen(server, options.host, options.port)
+  // Such as too many open files: the connection at hand is lost, the port goes on.
+  server.on('error', (cause) => log.error({ err: cause }, 'a connection could not be accepted'))
   const bound = server.address()
   const port = typeof bound === 'object' && bound !== null ? bound.port : options.port
 

@@ -46,7 +46,17 @@ export function openIdentityStore(folder: string): IdentityStore {
   const authoritiesPath = join(folder, 'authorities.pem')
   const brokerPath = join(folder, 'broker')
 
-  async function key(): Promise<string> {
+  let making: Promise<string> | undefined
+
+  /** Invariant 1: two that ask at once get the same key. */
+  function key(): Promise<string> {
+    making ??= readOrMakeKey().finally(() => {
+      making = undefined
+    })
+    return making
+  }
+
+  async function readOrMakeKey(): Promise<string> {
     const stored = await readSecretFile(keyPath)
     if (stored !== null) return stored
     await makeSecretFolder(folder)

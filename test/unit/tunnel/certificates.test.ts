@@ -2,8 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type ConnectionOptions, connect } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../../runtime/clock.ts'
+import { parseAddress } from '../../../tunnel/address.ts'
 import { DAY_MS, newSerial, openAuthority } from '../../../tunnel/certificate-authority.ts'
 import { createCertificateRequest, readCertificateRequest } from '../../../tunnel/certificate-request.ts'
 import { certificatesOf, serialOf } from '../../../tunnel/peer-verification.ts'
@@ -211,6 +213,35 @@ describe('a wrong clock', () => {
     await pause(1_200)
     expect(site.broker.serials.size).toBe(2)
     expect(link.state().phase).toBe('attached')
+  })
+})
+
+describe('the tunnel port', () => {
+  let site: Site
+  beforeEach(async () => {
+    site = await Site.open()
+  })
+  afterEach(() => site.close())
+
+  /** Null when the handshake succeeded, else why it did not. */
+  function handshake(options: ConnectionOptions): Promise<string | null> {
+    const { host, port } = parseAddress(site.endpoint.address)
+    return new Promise((resolve) => {
+      const socket = connect({ host, port, rejectUnauthorized: false, ...options })
+      const settle = (result: string | null): void => {
+        resolve(result)
+        socket.destroy()
+      }
+      socket.once('secureConnect', () => settle(null))
+      socket.once('error', (cause) => settle(cause.message))
+      socket.once('close', () => settle('closed'))
+    })
+  }
+
+  test('speaks TLS 1.3 and the protocols of the tunnel, nothing else', async () => {
+    expect(await handshake({ ALPNProtocols: ['h2'] })).toBeNull()
+    expect(await handshake({ ALPNProtocols: ['h2'], maxVersion: 'TLSv1.2' })).toContain('protocol version')
+    expect(await handshake({ ALPNProtocols: ['http/1.1'] })).toContain('no application protocol')
   })
 })
 
