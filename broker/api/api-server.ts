@@ -125,7 +125,7 @@ function createServer(tls: ApiTls) {
     bodyLimit: BODY_MAX_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: 300 },
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
     genReqId: traceIdOf,
   }).withTypeProvider<ZodTypeProvider>()
 }

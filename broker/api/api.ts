@@ -27,6 +27,8 @@ export interface RunningApi {
 }
 
 const PING_MS = 15_000
+/** For answers that are under way when the API closes. */
+const CLOSE_LIMIT_MS = 2_000
 
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const closing = new AbortController()
@@ -42,7 +44,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     port: typeof address === 'object' && address !== null ? address.port : options.port,
     close: async () => {
       closing.abort()
-      await api.close()
+      await closeGently(api)
     },
   }
 }
@@ -57,6 +59,18 @@ export function buildApi(options: Omit<ApiOptions, 'host' | 'port'>, closing: Ab
     addEventRoutes(api, services)
     addKeyRoutes(api, services)
   })
+}
+
+/** Answers that are under way are finished, unless their reader has fallen asleep; then connections end as they fall idle. */
+async function closeGently(api: Api): Promise<void> {
+  const idle = setInterval(() => api.server.closeIdleConnections(), 20)
+  const limit = setTimeout(() => api.server.closeAllConnections(), CLOSE_LIMIT_MS)
+  try {
+    await api.close()
+  } finally {
+    clearInterval(idle)
+    clearTimeout(limit)
+  }
 }
 
 function cannotListen(cause: unknown, { host, port }: ApiOptions): PcgError {
