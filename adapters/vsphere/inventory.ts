@@ -1,6 +1,6 @@
 /** What a placement may name, from the tree. Pure. */
 import type { InventoryItem } from '../../resources/query.ts'
-import { datacenterOf, nodesOf, pathBelow, pathOf, type Tree, type TreeNode } from './inventory-tree.ts'
+import { datacenterOf, nodesOf, parentOf, pathBelow, pathOf, type Tree, type TreeNode } from './inventory-tree.ts'
 import { isUplink, poolCandidates } from './placement.ts'
 import { flag, number, ref, text } from './soap-value.ts'
 
@@ -17,6 +17,7 @@ export function listInventory(tree: Tree): InventoryItem[] {
   })
   const below = (node: TreeNode) => pathBelow(tree, node, ref(datacenterOf(tree, node)?.values.get('vmFolder'))) ?? ''
   const pools = poolCandidates(tree, inside('ResourcePool'))
+  const beside = (node: TreeNode) => pools.filter((pool) => datacenterOf(tree, pool.node) === datacenterOf(tree, node))
   const networks = inside('Network', 'DistributedVirtualPortgroup', 'OpaqueNetwork').filter((node) => !isUplink(node))
   const templates = inside('VirtualMachine').filter(({ values }) => flag(values.get('config.template')) === true)
   return [
@@ -25,8 +26,8 @@ export function listInventory(tree: Tree): InventoryItem[] {
       item('cluster', node, node.name, { host: node.ref.type === 'ComputeResource' }),
     ),
     ...pools
-      .filter(({ node }) => node.parent?.type === 'ResourcePool')
-      .map(({ node, names }) => item('resource-pool', node, shortest(names, pools))),
+      .filter(({ node }) => parentOf(tree, node)?.ref.type === 'ResourcePool')
+      .map(({ node, names }) => item('resource-pool', node, shortest(names, beside(node)))),
     ...inside('Datastore').map((node) => item('datastore', node, node.name, spaceOf(node))),
     ...networks.map((node) => item('network', node, node.name, { type: node.ref.type })),
     ...inside('Folder')
