@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Adapter } from '../adapters/adapter.ts'
 import { createSandboxAdapter } from '../adapters/sandbox/adapter.ts'
 import { SandboxCloud } from '../adapters/sandbox/cloud.ts'
+import { changeOutside, type SandboxControl, serveControl } from '../adapters/sandbox/control.ts'
 import { fileStore } from '../adapters/sandbox/store.ts'
 import { createVsphereAdapter } from '../adapters/vsphere/adapter.ts'
 import type { CloudAccount } from '../resources/cloud-account.ts'
@@ -105,6 +106,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   }
 }
 
+/** Changes a sandbox behind its gateway's back: `power-off NAME`, `remove NAME` or `resize NAME CPUS`. Throws in the sandbox's words. */
+export function changeSandbox(stateDir: string, account: string, change: string): Promise<void> {
+  return changeOutside(controlPath(stateDir, account), change)
+}
+
 async function identify(
   store: IdentityStore,
   sealingKey: SealingKey,
@@ -143,7 +149,7 @@ async function createAdapter(account: CloudAccount, parts: AdapterParts): Promis
   const { name } = account.metadata
   switch (account.spec.cloud) {
     case 'sandbox':
-      return createSandboxAdapter(account.spec, { cloud: sandboxes.cloud(name), clock, log })
+      return createSandboxAdapter(account.spec, { cloud: await sandboxes.cloud(name), clock, log })
     case 'vsphere': {
       const { username, password } = await open(sealingKey, account.spec.sealed, { ...identity, account: name })
       if (username === undefined || password === undefined)
@@ -163,7 +169,7 @@ class Sandboxes {
   readonly #stateDir: string
   readonly #clock: Clock
   readonly #log: Log
-  readonly #open = new Map<string, SandboxCloud>()
+  readonly #open = new Map<string, { readonly cloud: SandboxCloud; readonly control: SandboxControl }>()
 
   constructor(stateDir: string, clock: Clock, log: Log) {
     this.#stateDir = stateDir
@@ -171,18 +177,26 @@ class Sandboxes {
     this.#log = log
   }
 
-  cloud(account: string): SandboxCloud {
+  async cloud(account: string): Promise<SandboxCloud> {
     const known = this.#open.get(account)
-    if (known !== undefined) return known
+    if (known !== undefined) return known.cloud
     const store = fileStore(join(this.#stateDir, `sandbox-${account}.db`))
     const cloud = new SandboxCloud({ clock: this.#clock, log: this.#log }, store)
-    this.#open.set(account, cloud)
+    const control = await serveControl(cloud, controlPath(this.#stateDir, account))
+    this.#open.set(account, { cloud, control })
     return cloud
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#open.values()].map((sandbox) => sandbox.close()))
+    for (const { cloud, control } of this.#open.values()) {
+      await control.close()
+      await cloud.close()
+    }
   }
+}
+
+function controlPath(stateDir: string, account: string): string {
+  return join(stateDir, `sandbox-${account}.sock`)
 }
 
 function productVersion(): string {

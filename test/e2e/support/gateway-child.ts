@@ -20,22 +20,27 @@ process.on('message', (message: ParentMessage) => {
       crashAt = message.point
       tell({ type: 'armed' })
       break
+    case 'usage': {
+      const { user, system } = process.cpuUsage()
+      tell({ type: 'usage', cpuMs: (user + system) / 1_000, residentMB: process.memoryUsage.rss() / 1e6 })
+      break
+    }
     default:
       message satisfies never
   }
 })
 process.on('disconnect', () => process.exit())
 
-function start({ stateDir, token, logPath, boundaryPath }: Extract<ParentMessage, { type: 'start' }>) {
+function start({ stateDir, token, logPath, logLevel, boundaryPath }: Extract<ParentMessage, { type: 'start' }>) {
   return startGateway({
     stateDir,
     ...(token === undefined ? {} : { token }),
     phoneHome: { host: '127.0.0.1', port: 0 },
-    log: createLog({ level: 'debug', pretty: false, process: 'gateway', destination: logPath }),
+    log: createLog({ level: logLevel, pretty: false, process: 'gateway', destination: logPath }),
     clock: systemClock,
     signal: new AbortController().signal,
     boundary: (point) => {
-      appendFileSync(boundaryPath, `${point}\n`)
+      if (boundaryPath !== undefined) appendFileSync(boundaryPath, `${point}\n`)
       if (point === crashAt) process.kill(process.pid, 'SIGKILL')
     },
   })

@@ -9,20 +9,34 @@ export type ParentMessage =
       readonly stateDir: string
       readonly token?: string
       readonly logPath: string
-      readonly boundaryPath: string
+      readonly logLevel: string
+      /** Where each step boundary that is passed is noted, if it is to be. */
+      readonly boundaryPath?: string
     }
+  | { readonly type: 'usage' }
   | { readonly type: 'crash-at'; readonly point: string }
 
 export type ChildMessage =
   | { readonly type: 'started'; readonly phoneHomeUrl: string }
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'armed' }
+  | ({ readonly type: 'usage' } & Usage)
+
+export interface Usage {
+  /** Since its start, user and system. */
+  readonly cpuMs: number
+  readonly residentMB: number
+}
 
 export interface GatewayProcessOptions {
   readonly stateDir: string
   readonly token?: string
   /** Runs the process under another program, e.g. `['faketime', '+1y']`. */
   readonly under?: readonly string[]
+  /** Notes and may crash at step boundaries; true if not given. */
+  readonly boundaries?: boolean
+  /** `debug` if not given. */
+  readonly logLevel?: string
 }
 
 /** A gateway process over a state folder; it can be killed and started again on the same. */
@@ -45,15 +59,24 @@ export class GatewayProcess {
 
   /** Resolves when it reconciles. */
   async start(): Promise<void> {
-    const { under = [], ...start } = this.#options
+    const { under = [], boundaries = true, logLevel = 'debug', stateDir, token } = this.#options
     const [program = process.execPath, ...before] = under
     const child = fork(join(import.meta.dirname, 'gateway-child.ts'), {
       execPath: program,
       execArgv: under.length === 0 ? [] : [...before, process.execPath],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // As cli/pcg has it.
+      env: { ...process.env, MALLOC_ARENA_MAX: '2' },
     })
     this.#child = child
-    const answer = await this.#ask({ type: 'start', ...start, logPath: this.logPath, boundaryPath: this.#boundaryPath })
+    const answer = await this.#ask({
+      type: 'start',
+      stateDir,
+      logLevel,
+      logPath: this.logPath,
+      ...(token === undefined ? {} : { token }),
+      ...(boundaries ? { boundaryPath: this.#boundaryPath } : {}),
+    })
     if (answer.type !== 'started')
       throw new Error(answer.type === 'failed' ? answer.message : `answered ${answer.type}`)
   }
@@ -63,6 +86,12 @@ export class GatewayProcess {
     const died = this.#died()
     await this.#ask({ type: 'crash-at', point })
     return { died }
+  }
+
+  async usage(): Promise<Usage> {
+    const answer = await this.#ask({ type: 'usage' })
+    if (answer.type !== 'usage') throw new Error(`answered ${answer.type}`)
+    return answer
   }
 
   async kill(): Promise<void> {

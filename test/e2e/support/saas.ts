@@ -12,7 +12,7 @@ import { type Resource, resourceSchema } from '../../../resources/resource.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { createLog } from '../../../runtime/log.ts'
 import { PcgError } from '../../../runtime/pcg-error.ts'
-import { GatewayProcess } from './gateway-process.ts'
+import { GatewayProcess, type GatewayProcessOptions } from './gateway-process.ts'
 
 const NEVER = new AbortController().signal
 
@@ -62,12 +62,17 @@ export class Saas {
   }
 
   /** A gateway that is enrolled and attached. */
-  async gateway(name: string, token?: (token: string) => string): Promise<GatewayProcess> {
+  async gateway(
+    name: string,
+    token?: (token: string) => string,
+    options: Partial<GatewayProcessOptions> = {},
+  ): Promise<GatewayProcess> {
     await this.apply({ apiVersion: 'pcg/v1', kind: 'Gateway', metadata: { name } })
     const issued = await this.client.joinToken(name, undefined, NEVER)
     const gateway = new GatewayProcess({
       stateDir: join(this.folder, name),
       token: token === undefined ? issued.token : token(issued.token),
+      ...options,
     })
     this.gateways.push(gateway)
     await gateway.start()
