@@ -2,11 +2,12 @@
  * Ours in the inventory bench, a process of its own: settings come as a line of JSON on standard input; then each further
  * line starts a round, which is answered by a line of JSON.
  */
-import { Agent, request } from 'node:https'
+import { Agent } from 'node:https'
 import { createInterface } from 'node:readline'
 import { retrieveAllVms } from '../../adapters/vsphere/bulk.ts'
-import { type BulkChannel, httpsChannel } from '../../adapters/vsphere/bulk-channel.ts'
+import { httpsChannel } from '../../adapters/vsphere/bulk-channel.ts'
 import type { VmProperty } from '../../adapters/vsphere/vm-model.ts'
+import { logIn } from '../peers/vcenter-login.ts'
 
 export interface InventorySettings {
   readonly url: string
@@ -31,8 +32,9 @@ const input = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
 const settings: InventorySettings = JSON.parse((await input.next()).value ?? '')
 const { hostname: host, port } = new URL(settings.url)
 const agent = new Agent({ keepAlive: true, ca: settings.authorityPem })
-const cookie = await logIn()
-const channel: BulkChannel = httpsChannel({ host, port: Number(port), agent, cookie: async () => cookie })
+const endpoint = { host, port: Number(port), agent }
+const cookie = await logIn({ ...endpoint, ...settings })
+const channel = httpsChannel({ ...endpoint, cookie: async () => cookie })
 const baseKB = process.memoryUsage().rss / 1024
 console.log(JSON.stringify({ ready: true }))
 
@@ -51,23 +53,4 @@ async function round(): Promise<InventoryRound> {
   const ms = performance.now() - start
   const disks = machines.reduce((sum, vm) => sum + (vm.hardware?.disks.length ?? 0), 0)
   return { ms, machines: machines.length, disks, peakKB: process.resourceUsage().maxRSS, baseKB }
-}
-
-async function logIn(): Promise<string> {
-  const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-  const envelope =
-    '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>' +
-    '<Login xmlns="urn:vim25"><_this type="SessionManager">SessionManager</_this>' +
-    `<userName>${escaped(settings.username)}</userName><password>${escaped(settings.password)}</password>` +
-    '</Login></soapenv:Body></soapenv:Envelope>'
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const outgoing = request({ host, port, path: '/sdk', method: 'POST', agent }, (response) => {
-    response.resume()
-    const [line = ''] = response.headers['set-cookie'] ?? []
-    if (response.statusCode === 200) resolve(line.split(';')[0] ?? '')
-    else reject(new Error(`the login was answered by HTTP ${response.statusCode}`))
-  })
-  outgoing.once('error', reject)
-  outgoing.end(envelope)
-  return promise
 }
