@@ -5,12 +5,13 @@ import { PcgError } from '../runtime/pcg-error.ts'
 import { createCertificateRequest } from './certificate-request.ts'
 import { dial } from './dial.ts'
 import { EnrollmentService } from './gen/pcg/tunnel/v1/tunnel.ts'
-import { CallFailure, type Channel, openChannel } from './grpc-channel.ts'
+import { type Channel, openChannel } from './grpc-channel.ts'
 import { type GatewayIdentity, gatewayKey } from './identity.ts'
 import type { Credentials, IdentityStore } from './identity-store.ts'
 import { parseJoinToken } from './join-token.ts'
 import { certificatesOf, fingerprintOf, verifyBroker } from './peer-verification.ts'
 import { DIAL_TIMEOUT_MS } from './protocol.ts'
+import type { ReceivedError } from './wire-error.ts'
 
 export interface EnrolOptions {
   /** As it was shown to the person who made it. */
@@ -38,7 +39,7 @@ export async function enrol(options: EnrolOptions): Promise<GatewayIdentity> {
     timeoutMs: DIAL_TIMEOUT_MS,
     signal,
   })
-  const response = await during(openChannel(socket, token.address), signal, (channel) =>
+  const result = await during(openChannel(socket, token.address), signal, (channel) =>
     channel.call(EnrollmentService.enroll, {
       token: options.token.trim(),
       csr,
@@ -46,6 +47,8 @@ export async function enrol(options: EnrolOptions): Promise<GatewayIdentity> {
       version,
     }),
   )
+  if (!result.ok) throw result.error
+  const { response } = result
   if (!certificatesOf(response.authorities).some((authority) => fingerprintOf(authority) === token.fingerprint)) {
     throw new PcgError('unauthenticated', "the broker's answer does not name the authority that the token is of")
   }
@@ -64,13 +67,15 @@ export async function enrol(options: EnrolOptions): Promise<GatewayIdentity> {
   return stored.identity
 }
 
-export interface Renewal {
-  readonly credentials: Credentials
-  /** The broker's clock, ms since 1970. */
-  readonly brokerNowMs: number
-}
+export type Renewal =
+  | { readonly ok: true; readonly credentials: Credentials }
+  /** The broker's answer was no. */
+  | ({ readonly ok: false } & ReceivedError)
 
-/** Trades the certificate on disk, good or within its grace, for a new one on the same key; stores and gives it. */
+/**
+ * Trades the certificate on disk, good or within its grace, for a new one on the same key; stores and gives it.
+ * Throws where the broker could not be asked, or its certificate not be stored.
+ */
 export async function renew(options: {
   readonly credentials: Credentials
   readonly identityStore: IdentityStore
@@ -81,15 +86,16 @@ export async function renew(options: {
   const { credentials, identityStore, signal } = options
   const csr = await createCertificateRequest(credentials.keyPem, credentials.identity)
   const socket = await dialBroker({ ...options, credentials })
-  const response = await during(openChannel(socket, credentials.broker), signal, (channel) =>
+  const result = await during(openChannel(socket, credentials.broker), signal, (channel) =>
     channel.call(EnrollmentService.renew, { csr }),
   )
+  if (!result.ok) return result
   const renewed = await identityStore.store({
-    chainPem: response.certificateChain,
-    authoritiesPem: response.authorities,
+    chainPem: result.response.certificateChain,
+    authoritiesPem: result.response.authorities,
     broker: credentials.broker,
   })
-  return { credentials: renewed, brokerNowMs: response.nowMs }
+  return { ok: true, credentials: renewed }
 }
 
 /** A verified connection to our broker, showing our certificate. */
@@ -135,10 +141,6 @@ async function during<T>(channel: Channel, signal: AbortSignal, work: (channel: 
   try {
     signal.throwIfAborted()
     return await work(channel)
-  } catch (cause) {
-    // Callers that need the broker's clock get the failure whole; its words are the broker's.
-    if (cause instanceof CallFailure) throw cause.received.error
-    throw cause
   } finally {
     signal.removeEventListener('abort', onAbort)
     channel.close()

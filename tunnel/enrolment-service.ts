@@ -104,7 +104,7 @@ export function createEnrolmentService(options: EnrolmentServiceOptions): Enroll
     })
     await records.renewed(peer.identity, peer.serial, serial)
     log.info({ gateway: gatewayKey(peer.identity), serial }, 'certificate renewed')
-    return { certificateChain: issued.chainPem, authorities: authority.certificatePem, nowMs: clock.now() }
+    return { certificateChain: issued.chainPem, authorities: authority.certificatePem }
   }
 
   return {

@@ -78,7 +78,9 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     const standing = standingOf(socket.getPeerX509Certificate(), authorities)
     const connection: FrontConnection = { socket, peer, remoteAddress, standing }
     connections.set(peer, connection)
-    socket.once('close', () => connections.delete(peer))
+    socket.once('close', () => {
+      if (connections.get(peer) === connection) connections.delete(peer)
+    })
     socket.setNoDelay(true)
     take(connection)
   })

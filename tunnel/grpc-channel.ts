@@ -43,26 +43,25 @@ export interface Stream<Request> {
 
 export interface Channel {
   stream<Request, Response>(method: Method<Request, Response>, handlers: StreamHandlers<Response>): Stream<Request>
-  /** One request, one response; rejects with the broker's error, or `timeout`. */
-  call<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response>
+  /** One request, one response or the broker's error; never rejects. */
+  call<Request, Response>(method: Method<Request, Response>, request: Request): Promise<CallResult<Response>>
   close(): void
 }
 
-/** A call that the broker ended with an error, with what the error carried beside its words. */
-export class CallFailure extends Error {
-  readonly received: ReceivedError
-  constructor(received: ReceivedError) {
-    super(received.error.message, { cause: received.error })
-    this.received = received
-  }
-}
+/** What came of a call with one response. */
+export type CallResult<Response> =
+  | { readonly ok: true; readonly response: Response }
+  | ({ readonly ok: false } & ReceivedError)
 
 const WINDOW = 1024 * 1024
+/** Room for a few of the largest messages; Node's default would end the session over two of them. */
+const SESSION_MEMORY_MB = 64
 
 export function openChannel(socket: TLSSocket, address: string): Channel {
   const session: ClientHttp2Session = connect(`https://${address}`, {
     createConnection: () => socket,
     settings: { initialWindowSize: WINDOW, enablePush: false },
+    maxSessionMemory: SESSION_MEMORY_MB,
   })
   session.once('connect', () => session.setLocalWindowSize(WINDOW))
   // Each call hears of it by its own stream; without a listener it would end the process.
@@ -100,10 +99,11 @@ export function openChannel(socket: TLSSocket, address: string): Channel {
       }
     },
     call<Request, Response>(method: Method<Request, Response>, request: Request) {
-      return new Promise<Response>((resolve, reject) => {
+      return new Promise<CallResult<Response>>((resolve) => {
         let response: Response | undefined
+        const fail = (error: PcgError): void => resolve({ ok: false, error, brokerNowMs: undefined })
         const timer = setTimeout(() => {
-          reject(new PcgError('timeout', `the broker did not answer within ${DIAL_TIMEOUT_MS} ms`))
+          fail(new PcgError('timeout', `the broker did not answer within ${DIAL_TIMEOUT_MS} ms`))
           channel.close()
         }, DIAL_TIMEOUT_MS)
         const stream = channel.stream(method, {
@@ -113,9 +113,9 @@ export function openChannel(socket: TLSSocket, address: string): Channel {
           drained() {},
           ended(end) {
             clearTimeout(timer)
-            if (!end.ok) reject(new CallFailure(end))
-            else if (response === undefined) reject(new PcgError('interrupted', 'the broker sent no response'))
-            else resolve(response)
+            if (!end.ok) resolve(end)
+            else if (response === undefined) fail(new PcgError('interrupted', 'the broker sent no response'))
+            else resolve({ ok: true, response })
           },
         })
         stream.send(request)

@@ -28,6 +28,9 @@ export interface LinkTiming {
   readonly minUptimeMs: number
 }
 
+/** Clocks that differ by more are worth a word. */
+export const CLOCK_TOLERANCE_MS = 300_000
+
 export const DEFAULT_TIMING: LinkTiming = {
   backoff: { firstMs: 500, maxMs: 60_000, factor: 2 },
   refusedBackoff: { firstMs: 60_000, maxMs: 600_000, factor: 2 },
@@ -52,6 +55,8 @@ export interface MoveContext {
   readonly timing: LinkTiming
   /** Of the certificate in use, ms since 1970; null where none could be read. */
   readonly certificate: { readonly beginsMs: number; readonly endsMs: number } | null
+  /** The gateway's clock now. */
+  readonly localNowMs: number
   readonly random: () => number
 }
 
@@ -85,11 +90,7 @@ function afterFailure(end: Extract<LinkEnd, { kind: 'failed' }>, context: MoveCo
   const renewFirst = due || (history.renewFirst && end.doing === 'renew')
   if (isRefusal(error) && !(due && end.doing === 'attach')) {
     return {
-      state: {
-        phase: 'refused',
-        message: error.message,
-        remedy: error.remedy ?? 'See the broker’s log for the reason.',
-      },
+      state: { phase: 'refused', ...refusalOf(end, context.localNowMs) },
       waitMs: backoffMs(timing.refusedBackoff, failures, random),
       history: { failures, renewFirst },
     }
@@ -99,6 +100,16 @@ function afterFailure(end: Extract<LinkEnd, { kind: 'failed' }>, context: MoveCo
     waitMs: backoffMs(timing.backoff, failures, random),
     history: { failures, renewFirst },
   }
+}
+
+/** A wrong clock at the broker makes good certificates look bad: where the two differ, that is the likelier cause. */
+function refusalOf({ error, brokerNowMs }: Extract<LinkEnd, { kind: 'failed' }>, localNowMs: number) {
+  const remedy = error.remedy ?? 'See the broker’s log for the reason.'
+  if (brokerNowMs === undefined || Math.abs(brokerNowMs - localNowMs) <= CLOCK_TOLERANCE_MS) {
+    return { message: error.message, remedy }
+  }
+  const clocks = `the broker's clock says ${new Date(brokerNowMs).toISOString()}, ours ${new Date(localNowMs).toISOString()}`
+  return { message: `${error.message}; ${clocks}`, remedy: `Set whichever clock is wrong first. ${remedy}` }
 }
 
 /** What went wrong and what helps, in one line. */

@@ -15,7 +15,14 @@ import type { Welcome } from './gen/pcg/tunnel/v1/tunnel.ts'
 import { openChannel } from './grpc-channel.ts'
 import { gatewayKey } from './identity.ts'
 import type { Credentials, IdentityStore } from './identity-store.ts'
-import { DEFAULT_TIMING, type LinkEnd, type LinkHistory, type LinkTiming, nextMove } from './link-policy.ts'
+import {
+  CLOCK_TOLERANCE_MS,
+  DEFAULT_TIMING,
+  type LinkEnd,
+  type LinkHistory,
+  type LinkTiming,
+  nextMove,
+} from './link-policy.ts'
 import type { Answers, Inbox, LinkState, Outbox } from './link-ports.ts'
 import { LinkStream } from './link-stream.ts'
 import { sleepLong } from './long-sleep.ts'
@@ -49,8 +56,6 @@ export interface Link {
 
 /** Between failed renewals while the old certificate still serves. */
 const RENEWAL_BACKOFF = { firstMs: 60_000, maxMs: 3_600_000, factor: 2 } as const
-/** A clock that is off by more is worth a warning. */
-const CLOCK_TOLERANCE_MS = 300_000
 
 export function startLink(options: LinkOptions): Link {
   const running = new RunningLink(options)
@@ -91,7 +96,13 @@ class RunningLink {
     while (!signal.aborted) {
       const { end, credentials } = await this.#once(history)
       if (signal.aborted) break
-      const move = nextMove(end, { history, timing: this.#timing, certificate: credentials, random: this.#random })
+      const move = nextMove(end, {
+        history,
+        timing: this.#timing,
+        certificate: credentials,
+        localNowMs: clock.now(),
+        random: this.#random,
+      })
       history = move.history
       if (end.kind === 'failed') {
         const { error } = end
@@ -120,7 +131,9 @@ class RunningLink {
       credentials = await this.#credentials()
       if (history.renewFirst) {
         doing = 'renew'
-        credentials = (await this.#renew(credentials)).credentials
+        const renewal = await this.#renew(credentials)
+        if (!renewal.ok) return { end: { ...renewal, kind: 'failed', doing, uptimeMs: 0 }, credentials }
+        credentials = renewal.credentials
         doing = 'attach'
       }
       return { end: await this.#attach(credentials), credentials }
@@ -205,8 +218,9 @@ class RunningLink {
       await sleepLong(clock, renewalDelayMs({ beginsMs, endsMs, brokerNowMs, random: this.#random }), over)
       for (let failures = 1; ; failures += 1) {
         try {
-          const { credentials: renewed } = await this.#renew(credentials)
-          log.info({ certificateEnds: new Date(renewed.endsMs).toISOString() }, 'certificate renewed')
+          const renewal = await this.#renew(credentials)
+          if (!renewal.ok) throw renewal.error
+          log.info({ certificateEnds: new Date(renewal.credentials.endsMs).toISOString() }, 'certificate renewed')
           return true
         } catch (cause) {
           over.throwIfAborted()

@@ -140,7 +140,7 @@ describe('the renewal schedule', () => {
 describe("the link's next move", () => {
   const fresh: LinkHistory = { failures: 0, renewFirst: false }
   const certificate = { beginsMs: 0, endsMs: 300 }
-  const context = { timing: DEFAULT_TIMING, certificate, random: () => 0.5 }
+  const context = { timing: DEFAULT_TIMING, certificate, localNowMs: 0, random: () => 0.5 }
   const failed = (error: PcgError, more: Partial<Extract<LinkEnd, { kind: 'failed' }>> = {}): LinkEnd => ({
     kind: 'failed',
     doing: 'attach',
@@ -174,6 +174,17 @@ describe("the link's next move", () => {
     const move = nextMove(failed(refused), { ...context, history: fresh })
     expect(move.state).toEqual({ phase: 'refused', message: 'revoked', remedy: 'Enrol again.' })
     expect(move.waitMs).toBeGreaterThanOrEqual(60_000)
+  })
+
+  test('names both clocks where they differ, since a wrong one makes good certificates look bad', () => {
+    const year = 365 * 86_400_000
+    const same = nextMove(failed(refused, { brokerNowMs: 100 }), { ...context, history: fresh })
+    expect(same.state).toMatchObject({ message: 'revoked' })
+    const wrong = nextMove(failed(refused, { brokerNowMs: year, doing: 'renew' }), { ...context, history: fresh })
+    expect(wrong.state).toMatchObject({
+      message: "revoked; the broker's clock says 1971-01-01T00:00:00.000Z, ours 1970-01-01T00:00:00.000Z",
+      remedy: 'Set whichever clock is wrong first. Enrol again.',
+    })
   })
 
   test('renews first when the broker refuses a certificate that is past two thirds by its clock', () => {

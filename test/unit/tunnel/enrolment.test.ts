@@ -10,7 +10,7 @@ import { createCertificateRequest, createKeyPem, readCertificateRequest } from '
 import { dial } from '../../../tunnel/dial.ts'
 import { enrol } from '../../../tunnel/enrol.ts'
 import { EnrollmentService } from '../../../tunnel/gen/pcg/tunnel/v1/tunnel.ts'
-import { CallFailure, openChannel } from '../../../tunnel/grpc-channel.ts'
+import { openChannel } from '../../../tunnel/grpc-channel.ts'
 import { openIdentityStore } from '../../../tunnel/identity-store.ts'
 import { createJoinToken } from '../../../tunnel/join-token.ts'
 import { certificatesOf } from '../../../tunnel/peer-verification.ts'
@@ -113,15 +113,10 @@ describe('enrolment', () => {
       })
       const channel = openChannel(socket, site.endpoint.address)
       const request = { token: site.token(), csr, sealingKey: Buffer.alloc(32), version: 'test' }
-      try {
-        await channel.call(EnrollmentService.enroll, request)
-      } catch (cause) {
-        if (cause instanceof CallFailure) return cause.received.error
-        throw cause
-      } finally {
-        channel.close()
-      }
-      throw new Error('it was granted')
+      const result = await channel.call(EnrollmentService.enroll, request)
+      channel.close()
+      if (result.ok) throw new Error('it was granted')
+      return result.error
     }
 
     test('refuses one that names an identity, and spends no token on it', async () => {

@@ -54,8 +54,6 @@ export interface RenewRequest {
 export interface RenewResponse {
   certificateChain: string;
   authorities: string;
-  /** The broker's clock, in ms since 1970, by which the gateway judges when to renew again. */
-  nowMs: number;
 }
 
 /**
@@ -432,7 +430,7 @@ export const RenewRequest: MessageFns<RenewRequest> = {
 };
 
 function createBaseRenewResponse(): RenewResponse {
-  return { certificateChain: "", authorities: "", nowMs: 0 };
+  return { certificateChain: "", authorities: "" };
 }
 
 export const RenewResponse: MessageFns<RenewResponse> = {
@@ -442,9 +440,6 @@ export const RenewResponse: MessageFns<RenewResponse> = {
     }
     if (message.authorities !== "") {
       writer.uint32(18).string(message.authorities);
-    }
-    if (message.nowMs !== 0) {
-      writer.uint32(24).uint64(message.nowMs);
     }
     return writer;
   },
@@ -478,14 +473,6 @@ export const RenewResponse: MessageFns<RenewResponse> = {
             message.authorities = reader.string();
             continue;
           }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.nowMs = longToNumber(reader.uint64());
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -505,7 +492,6 @@ export const RenewResponse: MessageFns<RenewResponse> = {
     const message = createBaseRenewResponse();
     message.certificateChain = object.certificateChain ?? "";
     message.authorities = object.authorities ?? "";
-    message.nowMs = object.nowMs ?? 0;
     return message;
   },
 };
@@ -1956,7 +1942,10 @@ export const EnrollmentClient = makeGenericClientConstructor(
   serviceName: string;
 };
 
-/** The control plane: one long-lived stream for each gateway and broker replica. */
+/**
+ * The control plane: one long-lived stream for each gateway and broker replica, on a connection of its own: the broker
+ * closes the connection when the stream has ended.
+ */
 export type TunnelService = typeof TunnelService;
 export const TunnelService = {
   attach: {
