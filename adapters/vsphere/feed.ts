@@ -146,7 +146,8 @@ export class Feed {
         const open = this.#open
         this.#open = undefined
         this.#vms = undefined
-        if (open !== undefined) await this.#destroy(open)
+        // Logging out ends what the session made.
+        if (open !== undefined && !closing.aborted) await this.#destroy(open)
       }
     }
   }

@@ -25,7 +25,11 @@ const WANTED: readonly Wanted[] = [
   { type: 'ResourcePool', paths: ['name', 'parent', 'owner'] },
   { type: 'Datastore', paths: ['name', 'parent', 'summary'] },
   { type: 'Network', paths: ['name', 'parent', 'summary'] },
-  { type: 'DistributedVirtualPortgroup', paths: ['config.key', 'config.distributedVirtualSwitch', 'config.uplink'] },
+  // All of it again: of several types that fit an object, vCenter may go by one alone.
+  {
+    type: 'DistributedVirtualPortgroup',
+    paths: ['name', 'parent', 'summary', 'tag', 'config.key', 'config.distributedVirtualSwitch'],
+  },
   { type: 'DistributedVirtualSwitch', paths: ['name', 'parent', 'uuid'] },
   { type: 'VirtualMachine', paths: ['name', 'parent', 'config.template'] },
 ]

@@ -47,6 +47,33 @@ export async function findMachine(
   }
 }
 
+export type MachineState =
+  | { readonly kind: 'there'; readonly found: FoundMachine }
+  /** A clone is under way that makes it, or may. */
+  | { readonly kind: 'cloning'; readonly task: MoRef }
+  | { readonly kind: 'absent' }
+
+/** Whether the machine is there, or may come to be by itself. */
+export async function stateOfMachine(
+  session: Session,
+  tasks: RecentTasks,
+  spec: MachineSpec,
+  signal: AbortSignal,
+): Promise<MachineState> {
+  const found = await findMachine(session, spec, signal)
+  if (found !== undefined && found !== 'incomplete') return { kind: 'there', found }
+  const task = await tasks.cloneOf(spec, signal)
+  if (task !== undefined) return { kind: 'cloning', task }
+  // A clone that ended between the two questions has made its VM by now.
+  const now = await findMachine(session, spec, signal)
+  if (now === undefined) return { kind: 'absent' }
+  if (now !== 'incomplete') return { kind: 'there', found: now }
+  throw new PcgError('unavailable', `vCenter has ${spec.name} but not yet its configuration`, {
+    subject: spec.name,
+    remedy: 'Wait: it is looked at again.',
+  })
+}
+
 /** As the adapter's `observe`: null only if nothing that would make it is under way. */
 export async function observeMachine(
   session: Session,
@@ -54,16 +81,15 @@ export async function observeMachine(
   spec: MachineSpec,
   signal: AbortSignal,
 ): Promise<VsphereObserved | null> {
-  // Tasks first: one that ends in between has made its VM by the time that is looked for.
-  const cloning = await tasks.cloneOf(spec, signal)
-  const found = await findMachine(session, spec, signal)
-  if (found !== undefined && found !== 'incomplete') return found.observed
-  if (cloning !== undefined) return cloneUnderWay(cloning)
-  if (found === undefined) return null
-  throw new PcgError('unavailable', `vCenter has ${spec.name} but not yet its configuration`, {
-    subject: spec.name,
-    remedy: 'Wait: it is looked at again.',
-  })
+  const state = await stateOfMachine(session, tasks, spec, signal)
+  switch (state.kind) {
+    case 'there':
+      return state.found.observed
+    case 'cloning':
+      return cloneUnderWay(state.task)
+    case 'absent':
+      return null
+  }
 }
 
 /** Who has the machine's name in its folder: undefined if nobody. */

@@ -70,6 +70,7 @@ export function resolvePlacement(tree: Tree, wanted: VspherePlacement): Resoluti
       ),
     )
   }
+  if (datastore !== undefined) findings.push(...outOfUse(datastore))
   if (datastore !== undefined && pool !== undefined) findings.push(...mounts(tree, pool, datastore, network))
   const target = folder?.ref ?? vmFolder
   if (findings.length > 0 || !pool || !datastore || !network || !backing || !template || !target) {
@@ -164,8 +165,10 @@ export function poolCandidates(tree: Tree, pools: readonly TreeNode[]): Candidat
   })
 }
 
+/** A distributed switch's own port group, which leads out of the hosts. */
 export function isUplink(node: TreeNode): boolean {
-  return flag(node.values.get('config.uplink')) === true || /-DVUplinks-/.test(node.name)
+  const tagged = list(node.values.get('tag')).some((tag) => text(tag, 'key') === 'SYSTEM/DVS.UPLINKPG')
+  return tagged || /-DVUplinks-/.test(node.name)
 }
 
 function networkBackingOf(tree: Tree, node: TreeNode): NetworkBacking | undefined {
@@ -181,6 +184,15 @@ function networkBackingOf(tree: Tree, node: TreeNode): NetworkBacking | undefine
   return portgroupKey === undefined || switchUuid === undefined
     ? undefined
     : { kind: 'distributed', portgroupKey, switchUuid }
+}
+
+function outOfUse(datastore: TreeNode): Finding[] {
+  const summary = datastore.values.get('summary')
+  const mode = text(summary, 'maintenanceMode') ?? 'normal'
+  const why =
+    flag(summary, 'accessible') === false ? 'is not accessible' : mode === 'normal' ? undefined : 'is in maintenance'
+  if (why === undefined) return []
+  return [error(`datastore ${datastore.name}`, why, 'Bring it back into use, or name another datastore.')]
 }
 
 /** Whether the pool's hosts have the datastore and the network. */

@@ -5,7 +5,7 @@ import { cloneSpec, reconfigureSpec } from './clone-spec.ts'
 import type { CustomAttributes } from './custom-attributes.ts'
 import { outcomeOfError, outcomeOfFault } from './faults.ts'
 import { escapeName } from './inventory-tree.ts'
-import { type FoundMachine, findMachine, holderOfName } from './machines.ts'
+import { type FoundMachine, findMachine, holderOfName, stateOfMachine } from './machines.ts'
 import { type MoRef, soapRef } from './moref.ts'
 import type { Placements } from './placements.ts'
 import { isLinked, type StepKind, type VsphereStep } from './plan.ts'
@@ -77,10 +77,9 @@ async function clone(dependencies: StepDependencies, spec: MachineSpec, signal: 
     throw new PcgError('invalid', `a placement in ${spec.placement.cloud} is not for vSphere`, { subject: 'placement' })
   }
   const { content } = await session.current(signal)
-  const underWay = await tasks.cloneOf(spec, signal)
-  const found = await findMachine(session, spec, signal)
-  if (found !== undefined && found !== 'incomplete') return DONE
-  if (underWay !== undefined) return running(content.about.instanceUuid, underWay, 'await-clone')
+  const state = await stateOfMachine(session, tasks, spec, signal)
+  if (state.kind === 'there') return DONE
+  if (state.kind === 'cloning') return running(content.about.instanceUuid, state.task, 'await-clone')
   const { placement, template } = await placements.find(spec.placement, signal)
   if (isLinked(spec) && template.snapshot === undefined) {
     throw new PcgError('invalid', `template ${placement.template.name} has no snapshot to link to`, {

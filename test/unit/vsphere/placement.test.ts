@@ -8,7 +8,7 @@ import { PLACEMENT } from './fixtures.ts'
 const ROOT = { type: 'Folder', value: 'root' }
 
 /** Two datacenters with the same names inside, where a name alone may not tell. */
-function site(): Tree {
+function site(fast: object = { freeSpace: String(5 * 1024 ** 3), capacity: String(9 * 1024 ** 3) }): Tree {
   const objects = ['DC0', 'DC1'].flatMap((dc) => {
     const id = (name: string) => `${dc}-${name}`
     const node = (type: string, name: string, parent: string, values: object = {}) => ({
@@ -51,9 +51,7 @@ function site(): Tree {
       node('ResourcePool', 'c1:Resources', 'C1', owner('C1')),
       node('ResourcePool', 'c0:gold', 'c0:Resources', owner('C0')),
       node('ResourcePool', 'c1:gold', 'c1:Resources', owner('C1')),
-      node('Datastore', 'fast', 'host', {
-        summary: { freeSpace: String(5 * 1024 ** 3), capacity: String(9 * 1024 ** 3) },
-      }),
+      node('Datastore', 'fast', 'host', { summary: fast }),
       node('Datastore', 'slow', 'host', { summary: { freeSpace: '0' } }),
       node('Network', 'VM Network', 'host'),
       node('DistributedVirtualPortgroup', 'pg', 'host', {
@@ -121,6 +119,18 @@ describe('a placement', () => {
       'network y does not exist in datacenter DC0: there are VM Network, pg Correct placement.network.',
       'template z does not exist in datacenter DC0: there are debian-12 Correct placement.template.',
     ])
+  })
+
+  it('on a datastore that is out of use is refused', () => {
+    for (const [state, words] of [
+      [{ accessible: 'false' }, 'is not accessible'],
+      [{ maintenanceMode: 'inMaintenance' }, 'is in maintenance'],
+    ] as const) {
+      expect(resolvePlacement(site(state), PLACEMENT)).toMatchObject({
+        ok: false,
+        findings: [{ subject: 'datastore fast', message: words }],
+      })
+    }
   })
 
   it('whose datastore the pool’s hosts don’t have is refused', () => {
