@@ -95,6 +95,16 @@ describe.skipIf(!vcsim.available)(title('the session with vSphere', vcsim), () =
     expect(await ownedBy(adapter, GATEWAY, signal)).toContainEqual(expect.objectContaining({ name: spec.name }))
   })
 
+  it('that expired while a task ran is opened anew to follow it', async ({ signal }) => {
+    const adapter = site.adapter()
+    const spec = site.spec()
+    const [step] = adapter.plan(spec, null)
+    if (step === undefined) throw new Error('no step')
+    const outcome = await adapter.start(step, spec, contextOf(signal))
+    await site.vcenter.control.expireSessions()
+    expect(await follow(adapter, outcome, contextOf(signal))).toBe(true)
+  })
+
   it('waits for changes by one outstanding call, however many watch and follow tasks', async ({ signal }) => {
     const alone = await VsphereSite.start({ taskMs: 200 })
     onTestFinished(() => alone.close())
