@@ -108,6 +108,7 @@ class RunningLink {
         const { error } = end
         log.warn(
           {
+            ...(error.code === 'internal' ? { err: error } : {}),
             code: error.code,
             reason: error.message,
             remedy: error.remedy,

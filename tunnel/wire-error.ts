@@ -1,5 +1,5 @@
 /** How a PcgError crosses the wire: a gRPC status with its words, and trailers with what a status has no room for. */
-import { type Metadata, Metadata as MetadataClass, type StatusObject, status } from '@grpc/grpc-js'
+import { Metadata, type StatusObject, status } from '@grpc/grpc-js'
 import { z } from 'zod'
 import { type ErrorCode, PcgError } from '../runtime/pcg-error.ts'
 
@@ -38,7 +38,7 @@ const errorSchema = z.object({
 /** The status that ends a call with `error`. What is `internal` keeps its words to itself. */
 export function statusOf(error: PcgError, nowMs: number): StatusObject {
   const message = error.code === 'internal' ? 'the broker failed; its log says why' : error.message
-  const metadata: Metadata = new MetadataClass()
+  const metadata = new Metadata()
   const content = { code: error.code, message, remedy: error.remedy, subject: error.subject }
   metadata.set(ERROR_TRAILER, Buffer.from(JSON.stringify(content)))
   metadata.set(TIME_TRAILER, String(nowMs))
