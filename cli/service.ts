@@ -43,6 +43,8 @@ export async function runService(
   await aborted(signal)
   log.info('stopping')
   await service.close()
+  // A parent may keep its end of the pipe open, which must not keep us.
+  host.in.stream.destroy()
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

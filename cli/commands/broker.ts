@@ -63,14 +63,17 @@ function tenantCommand(host: Host): PcgCommand {
 
 function tenantCreateCommand(host: Host): PcgCommand {
   const command = new PcgCommand('create')
-    .description('Make a tenant, and print the context of its first admin.')
+    .description("Make a tenant, and print the context of its first admin. Takes the broker's --state.")
     .argument('<name>', 'its name')
-    .option('--state <folder>', "the broker's state folder", './broker')
-    .example('pcg broker tenant create acme > acme.yaml', 'a context for `--config acme.yaml` (chmod 600 it)')
-  command.action(async (name: string, options: { state: string }) => {
+    .example(
+      'pcg broker tenant create acme --state /var/lib/pcg/broker > acme.yaml',
+      'a context for `--config acme.yaml` (chmod 600 it)',
+    )
+  command.action(async (name: string) => {
     const { createTenant, ADMIN_FILE } = await import('../../broker/compose.ts')
     const { readContext } = await import('../config.ts')
-    const stateDir = resolve(host.cwd, options.state)
+    // `--state` is the broker's own option, wherever on the line it stands.
+    const stateDir = resolve(host.cwd, command.optsWithGlobals<Options>().state)
     // Where the broker is reached stands in the context of its first tenant; without one, no broker ever ran there.
     const { server, authority } = await readContext(join(stateDir, ADMIN_FILE))
     const apiKey = await createTenant(stateDir, name, host.clock)

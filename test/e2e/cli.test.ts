@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { type PcgProcess, type PcgResult, pcg, startPcg } from './support/pcg-process.ts'
+import { endAll, type PcgProcess, type PcgResult, pcg, startPcg } from './support/pcg-process.ts'
 
 const EXAMPLES = resolve(import.meta.dirname, '../../examples/sandbox')
 
@@ -19,6 +19,7 @@ beforeAll(async () => {
 afterAll(async () => {
   quickstart.kill('SIGINT')
   await quickstart.result
+  await endAll()
   await rm(cwd, { recursive: true, force: true })
 })
 

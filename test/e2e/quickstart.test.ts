@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { peer, title } from '../peers/peer.ts'
-import { isAlive, namedProcesses, pcg, startPcg } from './support/pcg-process.ts'
+import { endAll, isAlive, namedProcesses, pcg, startPcg } from './support/pcg-process.ts'
 
 const vcsim = await peer('vcsim')
 const REPOSITORY = resolve(import.meta.dirname, '../..')
@@ -13,7 +13,10 @@ let cwd: string
 beforeEach(async () => {
   cwd = await mkdtemp(join(tmpdir(), 'pcg-quickstart-'))
 })
-afterEach(() => rm(cwd, { recursive: true, force: true }))
+afterEach(async () => {
+  await endAll()
+  await rm(cwd, { recursive: true, force: true })
+})
 
 function expectReadyMachines(stdout: string): void {
   const rows = stdout

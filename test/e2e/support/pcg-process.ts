@@ -59,8 +59,21 @@ export class PcgProcess {
   }
 }
 
+const started = new Set<PcgProcess>()
+
+/** Starts it; its stdin stays open if nothing is given. */
 export function startPcg(args: readonly string[], cwd: string, stdin?: string): PcgProcess {
-  return new PcgProcess(args, cwd, stdin)
+  const running = new PcgProcess(args, cwd, stdin)
+  started.add(running)
+  running.result.finally(() => started.delete(running)).catch(() => {})
+  return running
+}
+
+/** Ends what a test that failed has left running. */
+export async function endAll(): Promise<void> {
+  const left = [...started]
+  for (const running of left) running.kill('SIGTERM')
+  await Promise.all(left.map((running) => running.result))
 }
 
 /** Runs it to its end, with nothing on stdin if nothing is given. */

@@ -1,3 +1,4 @@
+import type { Option } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { EXIT_CODE_HELP, exitCodeOf } from '../../../cli/exit-code.ts'
 import { PcgCommand } from '../../../cli/pcg-command.ts'
@@ -9,6 +10,11 @@ const commands = commandsOf(program).map((command) => [pathOf(command), command]
 
 function pathOf(command: PcgCommand): string {
   return command.parent instanceof PcgCommand ? `${pathOf(command.parent)} ${command.name()}` : command.name()
+}
+
+/** Its own, and those of the commands that it is below. */
+function optionsOf(command: PcgCommand): readonly Option[] {
+  return [...command.options, ...(command.parent instanceof PcgCommand ? optionsOf(command.parent) : [])]
 }
 
 describe('the command tree', () => {
@@ -37,7 +43,7 @@ describe('the command tree', () => {
           const child = found.commands.find((each) => each.name() === word)
           return child instanceof PcgCommand ? child : found
         }, program)
-        const known = [...target.options, ...program.options].flatMap(({ short, long }) => [short, long])
+        const known = optionsOf(target).flatMap(({ short, long }) => [short, long])
         for (const word of words.filter((each) => /^--?[a-z]/.test(each))) expect(known, line).toContain(word)
       }
     }
