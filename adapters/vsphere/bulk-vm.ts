@@ -2,16 +2,23 @@
 import { count, flag, ownText, sharedText } from './bulk-field.ts'
 import { hardwareRule } from './bulk-hardware.ts'
 import { children, type Rule } from './bulk-rule.ts'
-import type { VmProperty, VmRecord, VmSummary } from './vm-model.ts'
+import type { MissingProperty, VmProperty, VmRecord, VmSummary } from './vm-model.ts'
+
+const NO_KEYS: ReadonlySet<string> = new Set()
 
 type Draft<T> = { -readonly [K in keyof T]: T[K] }
 
-/** Makes a VmRecord of each element of the type ObjectContent, and hands it on. */
-export function vmRule(found: (vm: VmRecord) => void): Rule {
+/**
+ * Makes a VmRecord of each element of the type ObjectContent, and hands it on.
+ * @param extraConfigKeys which entries of extraConfig to keep.
+ */
+export function vmRule(found: (vm: VmRecord) => void, extraConfigKeys: ReadonlySet<string> = NO_KEYS): Rule {
   let vm = emptyVm()
   let path = ''
   let customValues = new Map<number, string>()
-  let missing = new Map<string, string>()
+  let extraConfig = new Map<string, string>()
+  let missing = new Map<string, MissingProperty>()
+  let fault = { type: '', message: '' }
   const enter = ownText((value) => {
     path = value
   })
@@ -35,14 +42,34 @@ export function vmRule(found: (vm: VmRecord) => void): Rule {
       'config.hardware': hardwareRule((value) => {
         vm.hardware = value
       }),
+      'config.extraConfig': extraConfigRule(extraConfigKeys, (key, value) => extraConfig.set(key, value)),
       customValue: customValueRule((key, value) => customValues.set(key, value)),
       summary: summaryRule((value) => {
         vm.summary = value
       }),
     } satisfies Record<VmProperty, Rule>),
   )
-  const note = (fault: string): undefined => {
-    missing.set(path, fault)
+  const missingRule: Rule = {
+    begin: () => {
+      fault = { type: '', message: '' }
+    },
+    children: children({
+      path: enter,
+      fault: {
+        children: children({
+          fault: {
+            choose: (type) => {
+              fault.type = type
+              return undefined
+            },
+          },
+          localizedMessage: ownText((value) => {
+            fault.message = value
+          }),
+        }),
+      },
+    }),
+    end: () => missing.set(path, fault),
   }
   return {
     children: children({
@@ -50,12 +77,13 @@ export function vmRule(found: (vm: VmRecord) => void): Rule {
         vm.ref = value
       }),
       propSet: { children: children({ name: enter, val: { choose: () => properties.get(path) } }) },
-      missingSet: { children: children({ path: enter, fault: { children: children({ fault: { choose: note } }) } }) },
+      missingSet: missingRule,
     }),
     end: () => {
-      found({ ...vm, customValues, missing })
+      found({ ...vm, customValues, extraConfig, missing })
       vm = emptyVm()
       customValues = new Map()
+      extraConfig = new Map()
       missing = new Map()
     },
   }
@@ -73,6 +101,21 @@ function customValueRule(found: (key: number, value: string) => void): Rule {
     }),
   }
   return { children: children({ CustomFieldValue: value }) }
+}
+
+/** An array of OptionValue, of which only some are kept. */
+function extraConfigRule(keys: ReadonlySet<string>, found: (key: string, value: string) => void): Rule {
+  let key = ''
+  const kept = ownText((value) => found(key, value))
+  const option: Rule = {
+    children: children({
+      key: ownText((value) => {
+        key = value
+      }),
+      value: { choose: () => (keys.has(key) ? kept : undefined) },
+    }),
+  }
+  return { children: children({ OptionValue: option }) }
 }
 
 /** `VirtualMachineSummary`. */
@@ -133,7 +176,7 @@ function powerState(value: string): VmRecord['powerState'] {
   return value === 'poweredOn' || value === 'poweredOff' || value === 'suspended' ? value : null
 }
 
-type VmDraft = Draft<Omit<VmRecord, 'customValues' | 'missing'>>
+type VmDraft = Draft<Omit<VmRecord, 'customValues' | 'extraConfig' | 'missing'>>
 
 function emptyVm(): VmDraft {
   return {

@@ -23,6 +23,8 @@ export interface BulkOptions {
   /** The folder, datacenter or other entity below which VMs are looked for. */
   readonly container: MoRef
   readonly properties: readonly VmProperty[]
+  /** Which entries of `config.extraConfig` to keep; none if not given. */
+  readonly extraConfigKeys?: ReadonlySet<string>
   readonly signal: AbortSignal
 }
 
@@ -89,12 +91,8 @@ async function retrieve(channel: BulkChannel, vms: readonly MoRef[], options: Bu
     for (let index = next++; index < portions.length; index = next++) {
       const into = records[index] ?? []
       const request = retrieveVms(options.propertyCollector, portions[index] ?? [], options.properties)
-      await retrievePages(
-        channel,
-        request,
-        vmRule((vm) => into.push(checked(vm))),
-        { ...options, signal },
-      )
+      const object = vmRule((vm) => into.push(checked(vm)), options.extraConfigKeys)
+      await retrievePages(channel, request, object, { ...options, signal })
     }
   }
   try {
@@ -107,7 +105,7 @@ async function retrieve(channel: BulkChannel, vms: readonly MoRef[], options: Bu
 
 /** Without a session vCenter gives objects with nothing in them, which would read as "not set". */
 function checked(vm: VmRecord): VmRecord {
-  for (const fault of vm.missing.values()) if (fault === 'NotAuthenticated') refuseMissing()
+  for (const fault of vm.missing.values()) if (fault.type === 'NotAuthenticated') refuseMissing()
   return vm
 }
 

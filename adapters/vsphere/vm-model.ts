@@ -14,8 +14,17 @@ export interface VmRecord {
   readonly summary: VmSummary | null
   /** Custom attributes: field key → value. */
   readonly customValues: ReadonlyMap<number, string>
-  /** Properties that vCenter would not show: path → the fault's type, e.g. `NoPermission`. */
-  readonly missing: ReadonlyMap<string, string>
+  /** The entries of extraConfig whose keys were asked for; it holds user-data too, which nobody should keep. */
+  readonly extraConfig: ReadonlyMap<string, string>
+  /** Properties that vCenter would not show, by path, and why. */
+  readonly missing: ReadonlyMap<string, MissingProperty>
+}
+
+export interface MissingProperty {
+  /** The fault's type in vSphere's API: `NoPermission`. */
+  readonly type: string
+  /** vCenter's words; may be empty. */
+  readonly message: string
 }
 
 export interface VmHardware {
@@ -75,6 +84,7 @@ export type VmProperty =
   | 'guest.ipAddress'
   | 'config.uuid'
   | 'config.instanceUuid'
+  | 'config.extraConfig'
   | 'config.hardware'
   | 'customValue'
   | 'summary'

@@ -135,6 +135,16 @@ const CUSTOM = ['101', '102'].map(
     `<CustomFieldValue xsi:type="CustomFieldStringValue"><key>${key}</key><value>mark ${key}</value></CustomFieldValue>`,
 )
 
+const EXTRA = [
+  ['guestinfo.userdata', 'secret'],
+  ['pcg.gateway', 'default/site-1'],
+]
+  .map(
+    ([key, value]) =>
+      `<OptionValue xsi:type="OptionValue"><key>${key}</key><value xsi:type="xsd:string">${value}</value></OptionValue>`,
+  )
+  .join('')
+
 describe('retrieving all VMs', () => {
   it('makes our model of a VM, of its devices the disks and network cards', async () => {
     const xml =
@@ -144,10 +154,12 @@ describe('retrieving all VMs', () => {
       property('config.hardware', 'VirtualHardware', HARDWARE) +
       property('summary', 'VirtualMachineSummary', SUMMARY) +
       property('customValue', 'ArrayOfCustomFieldValue', CUSTOM.join('')) +
+      property('config.extraConfig', 'ArrayOfOptionValue', EXTRA) +
       property('somethingElse', 'xsd:string', 'of a newer vCenter') +
-      '<missingSet><path>config.uuid</path><fault><fault xsi:type="NoPermission"><object>x</object></fault></fault></missingSet>' +
+      '<missingSet><path>config.uuid</path><fault><fault xsi:type="NoPermission"><object>x</object></fault><localizedMessage>Denied.</localizedMessage></fault></missingSet>' +
       '</objects>'
-    expect(await retrieveAllVms(new Vcenter([{ ref: 'vm-42', xml }]), options())).toEqual([
+    const extraConfigKeys = new Set(['pcg.gateway'])
+    expect(await retrieveAllVms(new Vcenter([{ ref: 'vm-42', xml }]), options({ extraConfigKeys }))).toEqual([
       {
         ref: 'vm-42',
         name: 'Zürich & <1>',
@@ -212,7 +224,8 @@ describe('retrieving all VMs', () => {
           [101, 'mark 101'],
           [102, 'mark 102'],
         ]),
-        missing: new Map([['config.uuid', 'NoPermission']]),
+        extraConfig: new Map([['pcg.gateway', 'default/site-1']]),
+        missing: new Map([['config.uuid', { type: 'NoPermission', message: 'Denied.' }]]),
       },
     ])
   })
