@@ -27,6 +27,7 @@ export function secretCommand(host: Host): PcgCommand {
 
 function sealCommand(host: Host): PcgCommand {
   const command = new PcgCommand('seal')
+    .summary("seal an account's user and password to a gateway's key")
     .description(
       "Seal a cloud account's user and password to a gateway's public key. The broker and the file that it goes into see only the sealed line. Asks on a terminal; reads JSON from stdin elsewhere.",
     )

@@ -7,7 +7,7 @@ export interface TableOptions {
 }
 
 const GAP = '  '
-/** A column that is narrowed keeps at least so much. */
+/** A column that is narrowed keeps at least so much. The first is never narrowed: half a name helps nobody. */
 const NARROWEST = 12
 
 /**
@@ -31,7 +31,7 @@ function columnWidths(lines: readonly (readonly string[])[], width: number): num
   const gaps = GAP.length * Math.max(0, widths.length - 1)
   for (;;) {
     const over = widths.reduce((sum, each) => sum + each, gaps) - width
-    const widest = Math.max(...widths)
+    const widest = Math.max(...widths.slice(1))
     if (over <= 0 || widest <= NARROWEST) return widths
     widths[widths.lastIndexOf(widest)] = Math.max(NARROWEST, widest - over)
   }

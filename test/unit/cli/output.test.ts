@@ -44,6 +44,12 @@ describe('a table', () => {
     expect(textWidth(row)).toBe(40)
   })
 
+  it('never cuts names, however narrow the terminal is', () => {
+    const name = 'demo-control-plane-abcde'
+    const text = renderTable(['NAME', 'MESSAGE'], [[name, 'm'.repeat(100)]], { width: 20, paint: plain })
+    expect(text).toContain(`\n${name}  mmmmmmmmmmm…\n`)
+  })
+
   it('cuts nothing where no terminal is', () => {
     const text = renderTable(['MESSAGE'], [['m'.repeat(500)]], { width: Number.POSITIVE_INFINITY, paint: plain })
     expect(text).toContain('m'.repeat(500))
