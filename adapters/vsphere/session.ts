@@ -20,7 +20,7 @@ import { faultError, faultOf, localizedFault } from './vim-fault.ts'
 /** vCenter ends a session that is idle for 30 minutes. */
 const KEEP_ALIVE_MS = 10 * 60_000
 const LOGOUT_TIMEOUT_MS = 5_000
-const SERVICE_INSTANCE: MoRef = { type: 'ServiceInstance', value: 'ServiceInstance' }
+export const SERVICE_INSTANCE: MoRef = { type: 'ServiceInstance', value: 'ServiceInstance' }
 
 export interface VsphereCredentials {
   readonly username: string

@@ -103,9 +103,15 @@ async function clone(dependencies: StepDependencies, spec: MachineSpec, signal: 
     name: escapeName(spec.name),
     spec: cloneSpec(spec, placement, template),
   }
-  const task = taskOf(await session.act('CloneVM_Task', placement.template.ref, args, { signal }))
-  tasks.remember(task, spec.owner.machine)
-  return running(content.about.instanceUuid, task, 'clone')
+  try {
+    const task = taskOf(await session.act('CloneVM_Task', placement.template.ref, args, { signal }))
+    tasks.remember(task, spec.owner.machine)
+    return running(content.about.instanceUuid, task, 'clone')
+  } catch (error) {
+    // A fault is an answer; anything else may have come after the clone began.
+    if (faultOf(error) === undefined) tasks.lost()
+    throw error
+  }
 }
 
 async function awaitClone(

@@ -167,6 +167,31 @@ describe.skipIf(!vcsim.available)(title('the session with vSphere', vcsim), () =
       },
     )
 
+    it('of a clone that takes its time makes no second one, and no other machine waits for it', async ({ signal }) => {
+      await site.vcenter.control.setTaskTime(1_500)
+      onTestFinished(() => site.vcenter.control.setTaskTime(30))
+      const adapter = site.adapter()
+      const [lost, later] = [site.spec(), site.spec()]
+      const [step] = adapter.plan(lost, null)
+      if (step === undefined) throw new Error('no step')
+      expect(await adapter.observe(lost, contextOf(signal))).toBeNull()
+      await site.vcenter.control.inject({ method: 'CloneVM_Task', action: 'cut-after', matching: lost.name })
+      expect(await adapter.start(step, lost, contextOf(signal))).toMatchObject({ kind: 'unknown' })
+      const seen = await adapter.observe(lost, contextOf(signal))
+      expect(adapter.plan(lost, seen)[0]?.kind).toBe('await-clone')
+      expect(await adapter.start(step, lost, contextOf(signal))).toMatchObject({ kind: 'running' })
+
+      // Another adapter's clone, begun meanwhile, is nothing to wait for.
+      const other = site.adapter()
+      expect(await adapter.observe(later, contextOf(signal))).not.toBeNull()
+      await drive(adapter, lost, signal)
+      await other.start(step, later, contextOf(signal))
+      expect(await adapter.observe(site.spec(), contextOf(signal))).toBeNull()
+      const ours = await ownedBy(adapter, GATEWAY, signal)
+      expect(ours.filter(({ owner }) => owner.machine === lost.owner.machine)).toHaveLength(1)
+      await drive(other, later, signal)
+    })
+
     it('of Destroy_Task leads to its being gone', async ({ signal }) => {
       const spec = site.spec()
       await drive(site.adapter(), spec, signal)
