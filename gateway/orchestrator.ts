@@ -15,6 +15,7 @@ import { type AccountListener, Accounts } from './accounts/accounts.ts'
 import { ClusterWorker } from './clusters/cluster-worker.ts'
 import type { Accepted } from './journal/desired-table.ts'
 import type { Journal } from './journal/journal.ts'
+import { DepartureDesk } from './machines/departure-desk.ts'
 import { MachineChanges } from './machines/machine-changes.ts'
 import { MachineWorker } from './machines/machine-worker.ts'
 import { type Boundary, StepRunner } from './machines/step-runner.ts'
@@ -38,6 +39,7 @@ export interface OrchestratorOptions {
 export class Orchestrator implements AccountListener {
   readonly accounts: Accounts
   readonly clusters: ClusterWorker
+  readonly departures: DepartureDesk
   readonly #journal: Journal
   readonly #log: Log
   readonly #changes: MachineChanges
@@ -54,12 +56,14 @@ export class Orchestrator implements AccountListener {
     const signal = this.#stop.signal
     this.#changes = new MachineChanges(journal, clock, (cluster) => this.#clusterQueue.add(cluster))
     this.accounts = new Accounts({ journal, owner, createAdapter, listener: this, clock, log, signal })
+    this.departures = new DepartureDesk(clock)
     const runner = new StepRunner({ journal, changes: this.#changes, boundary, log })
     const machines = new MachineWorker({
       journal,
       accounts: this.accounts,
       changes: this.#changes,
       runner,
+      departures: this.departures,
       clock,
       phoneHomeUrl: phoneHome.url,
     })
@@ -116,7 +120,7 @@ export class Orchestrator implements AccountListener {
 
   /** A machine told something of itself. */
   machineChanged(uid: MachineUid): void {
-    this.#machineQueue.add(uid)
+    this.#machineQueue.addUrgent(uid)
   }
 
   changed(change: Change): void {
@@ -131,7 +135,7 @@ export class Orchestrator implements AccountListener {
       )
         return
     }
-    this.#machineQueue.add(change.machine)
+    this.#machineQueue.addUrgent(change.machine)
   }
 
   listed(account: string, objects: readonly ExternalObject[]): void {

@@ -5,6 +5,8 @@
  * 1. At most one worker runs for a key (invariant 6 of the design).
  * 2. A key added while its worker runs is worked again after it: no change is missed.
  * 3. At most `concurrency` workers run.
+ * 4. What was begun is finished first: a key whose worker wants to go on at once goes on before any that waits, and one
+ *    that something happened to (`urgent`) before those that wait for their first turn.
  */
 import type { Log } from '../runtime/log.ts'
 
@@ -23,6 +25,7 @@ const AFTER_BUG_MS = 30_000
 export class WorkQueue<K extends string> {
   readonly #options: WorkQueueOptions<K>
   readonly #waiting = new Set<K>()
+  readonly #urgent = new Set<K>()
   readonly #running = new Map<K, Promise<void>>()
   readonly #timers = new Map<K, NodeJS.Timeout>()
 
@@ -33,10 +36,12 @@ export class WorkQueue<K extends string> {
 
   /** Has the key worked soon, however often it is added before that. */
   add(key: K): void {
-    if (this.#options.signal.aborted) return
-    this.#clearTimer(key)
-    this.#waiting.add(key)
-    this.#startMore()
+    this.#addTo(this.#waiting, key)
+  }
+
+  /** As `add`, before the keys that were only added. */
+  addUrgent(key: K): void {
+    this.#addTo(this.#urgent, key)
   }
 
   /** Resolves when no worker runs any more; call after the signal aborted. */
@@ -44,29 +49,46 @@ export class WorkQueue<K extends string> {
     await Promise.all(this.#running.values())
   }
 
+  #addTo(lane: Set<K>, key: K): void {
+    if (this.#options.signal.aborted) return
+    this.#clearTimer(key)
+    lane.add(key)
+    this.#startMore()
+  }
+
   #startMore(): void {
-    for (const key of this.#waiting) {
-      if (this.#running.size >= this.#options.concurrency) return
-      if (this.#running.has(key)) continue
-      this.#waiting.delete(key)
-      this.#running.set(key, this.#run(key))
-    }
+    for (const lane of [this.#urgent, this.#waiting])
+      for (const key of lane) {
+        if (this.#running.size >= this.#options.concurrency) return
+        if (this.#running.has(key)) continue
+        this.#taken(key)
+        this.#running.set(key, this.#run(key))
+      }
+  }
+
+  /** What was added until now is seen by the turn that begins. */
+  #taken(key: K): void {
+    this.#urgent.delete(key)
+    this.#waiting.delete(key)
   }
 
   async #run(key: K): Promise<void> {
     const { work, log, signal } = this.#options
     // Never within the caller's turn: whoever adds a key goes on first.
     await Promise.resolve()
-    let again: number | null
-    try {
-      again = await work(key, signal)
-    } catch (cause) {
-      again = signal.aborted ? null : AFTER_BUG_MS
-      if (!signal.aborted) log.error({ key, err: cause }, 'worker failed')
+    let again: number | null = 0
+    while (again === 0 && !signal.aborted) {
+      this.#taken(key)
+      try {
+        again = await work(key, signal)
+      } catch (cause) {
+        again = signal.aborted ? null : AFTER_BUG_MS
+        if (!signal.aborted) log.error({ key, err: cause }, 'worker failed')
+      }
     }
     this.#running.delete(key)
     if (signal.aborted) return
-    if (again !== null && !this.#waiting.has(key)) this.#addLater(key, again)
+    if (again !== null && !this.#waiting.has(key) && !this.#urgent.has(key)) this.#addLater(key, again)
     this.#startMore()
   }
 
@@ -74,7 +96,7 @@ export class WorkQueue<K extends string> {
     this.#clearTimer(key)
     this.#timers.set(
       key,
-      setTimeout(() => this.add(key), ms),
+      setTimeout(() => this.addUrgent(key), ms),
     )
   }
 
@@ -87,5 +109,6 @@ export class WorkQueue<K extends string> {
     for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#timers.clear()
     this.#waiting.clear()
+    this.#urgent.clear()
   }
 }

@@ -60,6 +60,21 @@ describe('the work queue', () => {
     expect(times).toBe(3)
   })
 
+  it('finishes what was begun first: urgent keys before those that wait, and a worker that goes on before both', async () => {
+    const begun: string[] = []
+    const done = Promise.withResolvers<void>()
+    const work = async (key: string): Promise<number | null> => {
+      begun.push(key)
+      if (begun.length === 5) done.resolve()
+      return key === 'first' && begun.length < 3 ? 0 : null
+    }
+    const queue = new WorkQueue({ concurrency: 1, work, log: silentLog, signal: stop.signal })
+    for (const key of ['first', 'second', 'third']) queue.add(key)
+    queue.addUrgent('urgent')
+    await done.promise
+    expect(begun).toEqual(['first', 'first', 'first', 'urgent', 'second'])
+  })
+
   it('takes nothing more after it was stopped', async () => {
     const { begun, work } = manualWork()
     const queue = new WorkQueue({ concurrency: 1, work, log: silentLog, signal: stop.signal })
