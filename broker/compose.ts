@@ -19,6 +19,7 @@ import { Items } from './items.ts'
 import { SqliteLog } from './log/sqlite-log.ts'
 import { ReportWriter } from './reports.ts'
 import { Sessions } from './sessions.ts'
+import { lockState } from './state-lock.ts'
 import { openStore } from './store/broker-store.ts'
 import { CommandOutbox } from './store/command-outbox.ts'
 import { newApiKey, type TenantStore } from './store/tenant-store.ts'
@@ -106,6 +107,8 @@ async function start(
       remedy: 'Give a DNS name or address by which gateways and users reach it.',
     })
   await ownFolder(stateDir)
+  const unlock = lockState(stateDir)
+  onClose(async () => unlock())
   const authority = await openAuthority({ folder: join(stateDir, 'authority'), clock })
   const tls = await openServerCertificate({ folder: join(stateDir, 'server'), names, authority, clock })
 

@@ -5,6 +5,7 @@ import type { Kind, Resource, ResourceOf } from '../resources/resource.ts'
 import { PcgError } from '../runtime/pcg-error.ts'
 import type { GatewayQueries } from '../tunnel/endpoint-ports.ts'
 import type { GatewayIdentity } from '../tunnel/identity.ts'
+import { MAX_MESSAGE_BYTES } from '../tunnel/protocol.ts'
 import { inventoryAnswerSchema, ledgerAnswerSchema, planAnswerSchema, verifyAnswerSchema } from './answer-schemas.ts'
 import { type DesiredState, notFound } from './desired-state.ts'
 import type { BrokerStore } from './store/broker-store.ts'
@@ -19,6 +20,9 @@ export interface Asking {
 const SHORT_MS = 20_000
 /** For what it asks its cloud. */
 const LONG_MS = 120_000
+
+/** Half of what the tunnel takes, which also carries the question's frame. */
+const QUESTION_MAX_BYTES = MAX_MESSAGE_BYTES / 2
 
 export interface GatewayQuestionsOptions {
   readonly store: BrokerStore
@@ -93,6 +97,11 @@ export class GatewayQuestions {
     { traceId, signal }: Asking,
   ): Promise<z.infer<Answer>> {
     const payload = Buffer.from(JSON.stringify(query))
+    if (payload.length > QUESTION_MAX_BYTES)
+      throw new PcgError('invalid', `the question for gateway ${identity.gateway} has ${payload.length} bytes`, {
+        subject: 'resources',
+        remedy: `Plan fewer resources at a time: at most ${QUESTION_MAX_BYTES} bytes go to a gateway at once.`,
+      })
     const bytes = await this.#options.queries.ask(identity, payload, { timeoutMs, traceId, signal })
     const parsed = answer.safeParse(jsonOf(bytes))
     if (parsed.success) return parsed.data

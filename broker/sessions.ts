@@ -121,7 +121,9 @@ export class Sessions implements GatewaySessions {
       }
     })
     const now = clock.now()
-    this.#live.set(gatewayKey(identity), { epoch: session.epoch, seenMs: now, savedMs: now, trimmed: bounds.trimmed })
+    // One that came at the same time may have been granted later.
+    if ((this.#live.get(gatewayKey(identity))?.epoch ?? 0) < session.epoch)
+      this.#live.set(gatewayKey(identity), { epoch: session.epoch, seenMs: now, savedMs: now, trimmed: bounds.trimmed })
     void outbox.drain()
     return session
   }

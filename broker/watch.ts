@@ -85,6 +85,8 @@ async function* lines(options: WatchOptions): AsyncGenerator<WatchLine, void, vo
     let cursor = start
     let synced = false
     while (!signal.aborted) {
+      // So slow a reader that deletions were forgotten before it came to them has to begin anew.
+      if (cursor < store.events.forgottenThrough(tenant)) return
       for await (const line of pages(cursor, signal, (from) => changesBehind(options, from))) {
         if ('id' in line) cursor = line.id
         yield line

@@ -36,19 +36,20 @@ export interface StoredGone extends ResourceKey {
   readonly left: readonly string[]
 }
 
-/** How many events of a tenant are kept, and how many more may gather before the oldest go. */
+/** How many events of a tenant are kept. */
 export const EVENTS_KEPT = 10_000
-const EVENTS_SLACK = 500
 /** How many removals of a tenant are kept for watchers that were away. */
 export const GONE_KEPT = 10_000
+/** How many more of either may gather before the oldest go. */
+export const SLACK = 500
 
 const COLUMNS = 'revision, time, kind, name, severity, reason, message, gateway, trace_id AS traceId'
 
 export class EventStore {
   readonly #database: BrokerDatabase
   readonly #statements: ReturnType<typeof prepareAll>
-  /** By tenant: how many were added since the oldest were dropped. */
-  readonly #added = new Map<string, number>()
+  readonly #eventsAdded = new SlackCounter()
+  readonly #goneAdded = new SlackCounter()
 
   constructor(database: BrokerDatabase) {
     this.#database = database
@@ -59,9 +60,7 @@ export class EventStore {
     const { time, kind, name, severity, reason, message, gateway, traceId } = event
     const revision = this.#database.nextRevision(tenant)
     this.#statements.add.run(revision, tenant, time, kind, name, severity, reason, message, gateway, traceId)
-    const added = (this.#added.get(tenant) ?? EVENTS_SLACK) + 1
-    if (added > EVENTS_SLACK) this.#statements.dropOldest.run(tenant, tenant, EVENTS_KEPT)
-    this.#added.set(tenant, added > EVENTS_SLACK ? 0 : added)
+    if (this.#eventsAdded.isDue(tenant)) this.#statements.dropOldest.run(tenant, tenant, EVENTS_KEPT)
   }
 
   /** Oldest first. */
@@ -81,6 +80,7 @@ export class EventStore {
   addGone(tenant: string, key: ResourceKey, left: readonly string[] = []): void {
     const revision = this.#database.nextRevision(tenant)
     this.#statements.addGone.run(revision, tenant, key.kind, key.name, JSON.stringify(left))
+    if (!this.#goneAdded.isDue(tenant)) return
     const oldest = this.#statements.goneBeyond.get(tenant, GONE_KEPT)?.revision
     if (oldest === undefined) return
     this.#statements.dropGone.run(tenant, oldest)
@@ -96,6 +96,19 @@ export class EventStore {
   /** Removals up to this revision are forgotten: a watcher can't resume from before it. */
   forgottenThrough(tenant: string): number {
     return this.#statements.forgotten.get(tenant)?.through ?? 0
+  }
+}
+
+/** Says for each tenant when enough has gathered that the oldest should go; at the first time after a start, it is not known how much has. */
+class SlackCounter {
+  readonly #added = new Map<string, number>()
+
+  /** Counts one more. */
+  isDue(tenant: string): boolean {
+    const added = (this.#added.get(tenant) ?? SLACK) + 1
+    const due = added > SLACK
+    this.#added.set(tenant, due ? 0 : added)
+    return due
   }
 }
 

@@ -154,6 +154,13 @@ describe('deleting', () => {
     expect(body).toMatchObject({ events: [{ reason: 'LeftBehind', message: expect.stringContaining('vm-42') }] })
   })
 
+  test('an account on its way out can no longer be named', async () => {
+    await site.apply(site.admin, account('leaving', 'berlin'))
+    await remove('/v1/accounts/leaving')
+    const answer = await site.apply(site.admin, cluster('late', { account: 'leaving', profile: 'base' }))
+    expect(errorOf(answer)).toMatchObject({ subject: 'spec.account', message: expect.stringMatching(/being deleted/) })
+  })
+
   test('a profile goes at once, and its gateway hears of it', async () => {
     await site.apply(site.admin, profile('brief'), cluster('brief', { account: 'sandbox', profile: 'brief' }))
     await site.apply(site.admin, cluster('brief', { account: 'sandbox', profile: 'base' }))
@@ -233,6 +240,26 @@ describe('asking a gateway', () => {
     expect(await get('/v1/gateways/berlin/ledger?cluster=b')).toMatchObject({ status: 200, body: { entries: [] } })
     expect(site.gateways.asked.at(-1)?.query).toEqual({ type: 'ledger', cluster: 'b' })
     site.gateways.says.clear()
+  })
+
+  test('a plan that would not fit through the tunnel is refused before it is asked', async () => {
+    await site.apply(site.admin, profile('huge'), cluster('huge', { account: 'sandbox', profile: 'huge' }))
+    const many = Array.from({ length: 6 }, (_, n) => {
+      const { spec, ...rest } = profile(`huge-${n}`)
+      const addons = Array.from({ length: 4 }, (_, m) => ({
+        name: `a${m}`,
+        version: '1',
+        manifest: 'x'.repeat(199_000),
+      }))
+      return [
+        { ...rest, spec: { layers: { ...spec.layers, addons } } },
+        cluster(`huge-${n}`, { account: 'sandbox', profile: `huge-${n}` }),
+      ]
+    }).flat()
+    expect(errorOf(await post('/v1/plan', { resources: many }))).toMatchObject({
+      subject: 'resources',
+      remedy: expect.stringMatching(/fewer/),
+    })
   })
 
   test('a gateway that is not connected, or answers in another form, is an error that names it', async () => {

@@ -157,6 +157,13 @@ describe('bad input', () => {
     ).toEqual(['spec.capacity CloudAccount also-bad', 'spec.foo Cluster bad', 'spec.profile Cluster bad'])
   })
 
+  test('what was given for credentials is never repeated', async () => {
+    const { spec, ...rest } = vsphereAccount('clear', 'berlin')
+    const answer = await site.apply(site.admin, { ...rest, spec: { ...spec, sealed: 'hunter2', password: 'hunter3' } })
+    expect(answer.status).toBe(422)
+    expect(JSON.stringify(answer.body)).not.toMatch(/hunter/)
+  })
+
   test('an account keeps its gateway and cloud for good; a cluster its account', async () => {
     await site.apply(site.admin, gateway('rome'), account('fixed', 'berlin'), account('fixed-2', 'berlin'))
     await site.apply(site.admin, cluster('fixed', { account: 'fixed', profile: 'base' }))

@@ -206,6 +206,12 @@ test('a tenant can be added while it runs, and its admin gets in', async () => {
   expect(status).toBe(200)
 })
 
+test('a second broker does not start on the same state', async () => {
+  await start()
+  await expect(start()).rejects.toMatchObject({ code: 'conflict', message: expect.stringMatching(/another broker/) })
+  expect((await call('GET', '/v1/clusters')).status).toBe(200)
+})
+
 test('a port that is taken is told, and nothing is left running', async () => {
   const { tunnelAddress, apiUrl } = await start()
   const other = { stateDir: join(folder, 'other'), names: ['127.0.0.1'], log: silentLog, clock: systemClock }

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { watchLineSchema } from '../../../broker/api/api-schemas.ts'
+import { GONE_KEPT } from '../../../broker/store/event-store.ts'
 import type { WatchLine } from '../../../broker/watch.ts'
 import { account, cluster, gateway, machineReport, profile, timelineReport } from './resources.ts'
 import { errorOf, openSite, type Site } from './site.ts'
@@ -126,6 +127,14 @@ test("behind an id that isn't known, or whose deletions are forgotten, it says s
     409,
     { subject: 'after', remedy: expect.stringMatching(/without/) },
   ])
+  const before = site.store.database.revision()
+  const key = { kind: 'ClusterProfile', name: 'lost' } as const
+  await site.store.database.write(() => {
+    for (let n = 0; n < GONE_KEPT + 1_000; n += 1) site.store.events.addGone('acme', key)
+  })
+  expect((await site.call(site.admin, { method: 'GET', path: `/v1/watch?after=${before}` })).status).toBe(409)
+  const { next } = await watch(site.store.events.forgottenThrough('acme'))
+  expect(text(await next())).toBe('gone ClusterProfile lost')
 })
 
 test('tells more than a page of items, each once', async () => {
@@ -138,9 +147,12 @@ test('tells more than a page of items, each once', async () => {
 
 test("tells nothing of another tenant's", async () => {
   const rival = await site.store.tenants.create('rival')
-  const theirs = await watch(undefined, rival)
+  const theirs = await watch(0, rival)
   expect(await theirs.untilSynced()).toEqual([])
-  await site.apply(site.admin, profile('ours'))
+  await site.apply(site.admin, profile('ours'), cluster('prod', { account: 'sandbox', profile: 'ours' }))
+  const { epoch } = await site.attach()
+  await site.report(epoch, [machineReport('prod-1', 'prod'), timelineReport('prod-1', 'prod', 'clone')])
+  await site.report(epoch, [{ type: 'gone', kind: 'Machine', name: 'prod-1', left: [] }])
   await site.apply(rival, profile('theirs'))
   expect(text(await theirs.next())).toBe('item ClusterProfile theirs 1')
 })
