@@ -4,7 +4,7 @@ import type { Client } from './client.ts'
 import type { Host } from './host.ts'
 import { readyReason } from './output/item-status.ts'
 import { LiveRegion } from './output/live-region.ts'
-import { type Paint, paintFor } from './output/paint.ts'
+import { type Paint, paintFor, printable } from './output/paint.ts'
 import { clusterChange, eventLine, machineChange, progressLines } from './output/progress.ts'
 import { clockTime, duration } from './output/time.ts'
 import { clusterProgress, type Departure, WatchState } from './watch-state.ts'
@@ -186,7 +186,10 @@ function troubleText(
   paint: Paint,
 ): string | undefined {
   if (line.type !== 'event' || line.event.severity === 'info') return undefined
-  const { kind, name } = line.event
+  const { kind, name, message } = line.event
+  const cluster = kind === 'Cluster' ? state.cluster(name) : undefined
+  // The cluster's own line says it already.
+  if (cluster !== undefined && readyReason(cluster) === printable(message)) return undefined
   const ours =
     kind === 'Machine'
       ? clusters.some((cluster) => state.machines(cluster).some((machine) => machine.name === name))

@@ -11,7 +11,7 @@ export interface YamlSource {
 
 const MAX_BYTES = 16 * 1024 * 1024
 /** Of nodes that aliases may stand for, so that a small file can't unfold into a huge one ("billion laughs"). */
-const MAX_ALIASED = 1_000
+const MAX_ALIASED = 10_000
 /** More are rather confusing than helpful. */
 const MAX_DETAILS = 100
 

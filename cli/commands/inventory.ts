@@ -41,6 +41,9 @@ export function inventoryCommand(host: Host): PcgCommand {
 }
 
 function row({ kind, name, path, detail }: InventoryItem): string[] {
-  const details = Object.entries(detail).map(([field, value]) => `${field}=${value}`)
+  const details = Object.entries(detail)
+    // For programs: the path tells people the same.
+    .filter(([field]) => field !== 'id' && field !== 'datacenter')
+    .map(([field, value]) => `${field}=${value}`)
   return [kind, name, path === name ? '' : path, details.join(' ')]
 }

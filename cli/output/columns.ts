@@ -38,9 +38,14 @@ function machineCells({ name, cluster, status }: MachineItem, paint: Paint): str
   ]
 }
 
+/** `clone debian-12`, of `clone debian-12 to demo-general-x7k2p`. */
+export function withoutName(words: string, machine: string): string {
+  return words.replaceAll(` to ${machine}`, '').replaceAll(` ${machine}`, '')
+}
+
 /** `clone debian-12 40%`: without the machine's own name, beside which it stands. */
 export function stageText(machine: string, { stage, progress }: MachineStatus): string {
-  const words = printable(stage).replaceAll(` to ${machine}`, '').replaceAll(` ${machine}`, '')
+  const words = withoutName(printable(stage), machine)
   return progress === undefined ? words : `${words} ${Math.floor(progress * 100)}%`
 }
 

@@ -24,6 +24,7 @@ export function statusPhase(item: Item): string {
 
 /** Why it isn't ready: of the conditions that tell, the one that is a cause rather than the sum. Empty if it is. */
 export function readyReason(item: Item): string {
+  if ('resource' in item && item.deleting) return ''
   const conditions = conditionsOf(item)
   const ready = conditions.find((condition) => condition.type === 'Ready')
   if (ready?.status === 'True') return ''

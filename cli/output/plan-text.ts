@@ -1,5 +1,6 @@
 import type { Finding, PlanAnswer, PlanEntry } from '../../resources/query.ts'
 import type { Output } from '../host.ts'
+import { withoutName } from './columns.ts'
 import { type Paint, paintFor, paintState, printable } from './paint.ts'
 
 const SIGNS: Readonly<Record<PlanEntry['action'], string>> = { create: '+', replace: '±', delete: '-', change: '~' }
@@ -17,7 +18,9 @@ function entryText(entry: PlanEntry, paint: Paint): string {
   const line = `${SIGNS[entry.action]} ${entry.action} ${entry.kind.toLowerCase()} ${entry.name}`
   const coloured = entry.action === 'create' ? paint.green(line) : paint.yellow(line)
   const head = entry.action === 'delete' ? paint.red(line) : coloured
-  const steps = entry.steps.map((step, index) => `    ${index + 1}. ${printable(step)}\n`).join('')
+  const steps = entry.steps
+    .map((step, index) => `    ${index + 1}. ${withoutName(printable(step), entry.name)}\n`)
+    .join('')
   return `${head}  ${paint.dim(printable(entry.reason))}\n${steps}`
 }
 

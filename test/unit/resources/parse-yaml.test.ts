@@ -226,14 +226,24 @@ describe('what is not YAML', () => {
     ])
   })
 
-  it('unfolds no bomb of aliases', () => {
-    const levels = 'bcdefghi'.split('').map((name, index) => {
-      const inner = `*${'abcdefgh'[index]}`
+  /** Nine of nine of nine …, `levels` times. */
+  function bomb(levels: number): string {
+    const names = 'abcdefghi'.slice(0, levels).split('')
+    const lines = names.map((name, index) => {
+      const inner = index === 0 ? 'x' : `*${names[index - 1]}`
       return `${name}: &${name} [${Array.from({ length: 9 }, () => inner).join(',')}]`
     })
-    expect(problems(`a: &a [x,x,x,x,x,x,x,x,x]\n${levels.join('\n')}\n`)).toEqual([
-      'a.yaml:1: its aliases (*name) unfold into too much',
-    ])
+    return `${lines.join('\n')}\n`
+  }
+
+  it.each([6, 9])('unfolds no bomb of %i levels of aliases', (levels) => {
+    expect(problems(bomb(levels))).toEqual(['a.yaml:1: its aliases (*name) unfold into too much'])
+  })
+
+  it('unfolds what people write: a size that many clusters share', () => {
+    const pools = Array.from({ length: 500 }, (_, index) => `---\n${GATEWAY.replace('site-a', `site-${index}`)}`)
+    expect(problems(`${cluster('    cpus: 2\n', '    <<: &size { cpus: 2 }\n')}${pools.join('')}`)).toEqual([])
+    expect(problems(bomb(3))[0]).toContain('kind: is required')
   })
 
   it('is not read when it is huge', () => {
