@@ -64,6 +64,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     sink: {
       report: async (...report) => (await intake.promise).report(...report),
       joinWanted: async (...asked) => (await intake.promise).joinWanted(...asked),
+      left: async (...report) => (await intake.promise).left(...report),
     },
     log,
     clock,
@@ -77,9 +78,15 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     clock,
     log,
   })
-  const { changes } = orchestrator
+  const { changes, departures } = orchestrator
   intake.resolve(
-    new PhoneHomeJournal({ journal, changes, machineChanged: (uid) => orchestrator.machineChanged(uid), clock }),
+    new PhoneHomeJournal({
+      journal,
+      changes,
+      departures,
+      machineChanged: (uid) => orchestrator.machineChanged(uid),
+      clock,
+    }),
   )
   orchestrator.start()
   const link = startLink({

@@ -1,15 +1,18 @@
 import type { Clock } from '../runtime/clock.ts'
 import { timestamp } from '../runtime/clock.ts'
 import { joinWanted } from './bootstrap/cluster-secrets.ts'
-import type { PhoneHomeReport, PhoneHomeSink } from './bootstrap/phone-home.ts'
+import type { LeftReport, PhoneHomeReport, PhoneHomeSink, Wanted } from './bootstrap/phone-home.ts'
 import { sameHash } from './bootstrap/token-hash.ts'
 import type { Journal } from './journal/journal.ts'
+import type { DepartureDesk } from './machines/departure-desk.ts'
+import { noteLeaving } from './machines/leave.ts'
 import type { MachineChanges } from './machines/machine-changes.ts'
 import type { MachineRecord, PhoneHomeState } from './machines/machine-record.ts'
 
 export interface PhoneHomeJournalOptions {
   readonly journal: Journal
   readonly changes: MachineChanges
+  readonly departures: DepartureDesk
   readonly machineChanged: (uid: string) => void
   readonly clock: Clock
 }
@@ -45,11 +48,25 @@ export class PhoneHomeJournal implements PhoneHomeSink {
     return 'accepted'
   }
 
-  async joinWanted(uid: string, tokenHash: string): Promise<{ tokens: string[]; certificateKey: string } | 'refused'> {
+  async joinWanted(uid: string, tokenHash: string): Promise<Wanted | 'refused'> {
     const record = this.#known(uid, tokenHash)
     if (record === null || record.role !== 'control-plane') return 'refused'
-    const { secrets } = this.#options.journal.clusters.get(record.cluster)
-    return secrets === null ? 'refused' : joinWanted(secrets, this.#options.clock)
+    const { journal, departures, clock } = this.#options
+    const { secrets } = journal.clusters.get(record.cluster)
+    if (secrets === null) return 'refused'
+    return { ...joinWanted(secrets, clock), ...departures.dutiesOf(record, journal.machines.ofCluster(record.cluster)) }
+  }
+
+  async left(uid: string, tokenHash: string, report: LeftReport): Promise<'accepted' | 'refused'> {
+    const record = this.#known(uid, tokenHash)
+    if (record === null || record.role !== 'control-plane') return 'refused'
+    const { journal, changes, departures, machineChanged } = this.#options
+    // One that is forgotten by now, or was not asked to leave, is nothing to be told of again.
+    const leaver = journal.machines.ofCluster(record.cluster).find((machine) => machine.name === report.machine)
+    if (leaver === undefined || leaver.uid === uid || !(await noteLeaving(changes, leaver, report))) return 'accepted'
+    departures.progressed(record.cluster)
+    machineChanged(leaver.uid)
+    return 'accepted'
   }
 
   #known(uid: string, tokenHash: string): MachineRecord | null {

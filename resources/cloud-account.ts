@@ -41,6 +41,8 @@ const sandboxSchema = z.strictObject({
       power: z.number().int().min(0).max(600_000).default(200),
       boot: z.number().int().min(0).max(600_000).default(1_500),
       delete: z.number().int().min(0).max(600_000).default(300),
+      /** Until the guest of a control plane asks the gateway again; a real one takes a minute. */
+      ask: z.number().int().min(1).max(600_000).default(60_000),
     })
     .prefault({}),
   faults: z.array(faultSchema).max(20).default([]),

@@ -7,13 +7,14 @@
  * 2. Each change of a VM is given to the store before anybody hears of it: callers, pollers and listeners.
  * 3. A VM has at most one task at a time; deleting supersedes the others.
  * 4. A token says all that is needed to tell what became of its task, so finished tasks are not kept.
- * 5. Nothing polls: an idle cloud has no timer.
+ * 5. Nothing polls but the guests of control planes: an idle cloud has no other timer.
  */
 import { PcgError } from '../../runtime/pcg-error.ts'
 import type { AdapterDependencies, MachineSpec, MachineUid } from '../adapter.ts'
+import { ControlPlaneGuests } from './control-plane-guests.ts'
 import { GuestNetwork } from './guest.ts'
 import { forgetfulStore, type SandboxStore } from './store.ts'
-import { readPhoneHome } from './user-data.ts'
+import { asksGateway, readPhoneHome } from './user-data.ts'
 import { dhcpAddress, type PhoneHome, type SandboxTask, type SandboxVm, type TaskKind, vmNumber } from './vm.ts'
 
 export interface SandboxLatencies {
@@ -21,6 +22,7 @@ export interface SandboxLatencies {
   readonly power: number
   readonly boot: number
   readonly delete: number
+  readonly ask: number
 }
 
 export interface SandboxLimits {
@@ -40,6 +42,7 @@ export class SandboxCloud {
   readonly #dependencies: AdapterDependencies
   readonly #store: SandboxStore
   readonly #guests: GuestNetwork
+  readonly #controlPlanes: ControlPlaneGuests
   readonly #vms = new Map<MachineUid, SandboxVm>()
   readonly #listeners = new Set<VmListener>()
   /** By token: who waits for the end of a running task. */
@@ -49,7 +52,7 @@ export class SandboxCloud {
   /** One copy of each authority, however many VMs have it. */
   readonly #authorities = new Map<string, string>()
   readonly #closing = new AbortController()
-  #limits: SandboxLimits = { latencyMs: { create: 0, power: 0, boot: 0, delete: 0 }, capacity: 100_000 }
+  #limits: SandboxLimits = { latencyMs: { create: 0, power: 0, boot: 0, delete: 0, ask: 60_000 }, capacity: 100_000 }
   #nextId = 1
   #reachable = true
 
@@ -57,6 +60,12 @@ export class SandboxCloud {
     this.#dependencies = dependencies
     this.#store = store
     this.#guests = new GuestNetwork(dependencies)
+    this.#controlPlanes = new ControlPlaneGuests({
+      dependencies,
+      network: this.#guests,
+      askMs: () => this.#limits.latencyMs.ask,
+      signal: this.#closing.signal,
+    })
     for (const vm of store.load()) {
       this.#nextId = Math.max(this.#nextId, vmNumber(vm.id) + 1)
       this.#vms.set(vm.owner.machine, { ...vm, phoneHome: this.#shared(vm.phoneHome) })
@@ -64,6 +73,7 @@ export class SandboxCloud {
     for (const vm of this.#vms.values()) {
       if (vm.task !== null) this.#follow(vm, vm.task)
       if (vm.guest === 'booting' || vm.guest === 'reporting') this.#boot(vm)
+      else if (vm.guest === 'up') this.#controlPlanes.up(vm)
     }
   }
 
@@ -100,6 +110,7 @@ export class SandboxCloud {
       owner: { ...spec.owner },
       address: spec.address.type === 'static' ? spec.address.address : dhcpAddress(id),
       phoneHome: this.#shared(readPhoneHome(spec.userData)),
+      asks: asksGateway(spec.userData),
       cpus: spec.cpus,
       memoryMiB: spec.memoryMiB,
       state: 'creating',
@@ -269,6 +280,7 @@ export class SandboxCloud {
     if (vm.phoneHome === null) return
     await this.#guests.report(vm, vm.phoneHome, signal)
     vm.guest = 'up'
+    this.#controlPlanes.up(vm)
     this.#store.save(vm)
   }
 
@@ -276,6 +288,7 @@ export class SandboxCloud {
     this.#booting.get(vm.id)?.abort()
     this.#booting.delete(vm.id)
     vm.guest = 'down'
+    this.#controlPlanes.down(vm)
   }
 
   #changed(vm: SandboxVm): void {

@@ -1,4 +1,5 @@
 import { Agent } from 'undici'
+import { z } from 'zod'
 import { type BackoffPolicy, backoffMs } from '../../runtime/backoff.ts'
 import type { AdapterDependencies } from '../adapter.ts'
 import type { PhoneHome, SandboxVm } from './vm.ts'
@@ -8,6 +9,14 @@ const RETRY: BackoffPolicy = { firstMs: 500, maxMs: 15_000, factor: 2 }
 const MAX_TRIES = 200
 /** To one gateway; the rest queues. */
 const CONNECTIONS = 32
+
+const answerSchema = z.object({
+  leaving: z.array(z.object({ name: z.string() })),
+  againSeconds: z.number().nullable(),
+})
+
+/** What the gateway wants of a control plane, as far as a guest that runs nothing can do it. */
+export type Duties = z.infer<typeof answerSchema>
 
 /** The guests' network: phones home over HTTPS as a real machine does, many guests over few connections. */
 export class GuestNetwork {
@@ -27,7 +36,8 @@ export class GuestNetwork {
     const { clock, log } = this.#dependencies
     for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
       try {
-        const status = await this.#post(phoneHome, { phase: 'ready', addresses: [vm.address] }, signal)
+        const report = { phase: 'ready', addresses: [vm.address] }
+        const { status } = await this.#request(phoneHome, 'POST', '', signal, report)
         if (status < 300) return true
         if (status === 401 || status === 403 || status === 404) {
           log.warn({ vm: vm.id, machine: vm.owner.machine, status }, 'sandbox guest: phone-home refused')
@@ -42,23 +52,39 @@ export class GuestNetwork {
     return false
   }
 
+  /** As a control plane's `join-wanted.sh` asks. Throws if there is no answer, or none that it can use. */
+  async ask(phoneHome: PhoneHome, signal: AbortSignal): Promise<Duties> {
+    const { text } = await this.#request(phoneHome, 'GET', '/join-wanted', signal)
+    return answerSchema.parse(JSON.parse(text))
+  }
+
+  /** As `leave.sh` reports: no pods run here, so whoever is to leave has left. */
+  async left(phoneHome: PhoneHome, machine: string, signal: AbortSignal): Promise<void> {
+    await this.#request(phoneHome, 'POST', '/left', signal, { machine, outcome: 'left' })
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()))
     this.#agents.clear()
   }
 
-  async #post(phoneHome: PhoneHome, report: object, signal: AbortSignal): Promise<number> {
+  async #request(
+    phoneHome: PhoneHome,
+    method: 'GET' | 'POST',
+    below: '' | '/join-wanted' | '/left',
+    signal: AbortSignal,
+    body?: object,
+  ): Promise<{ status: number; text: string }> {
     const url = new URL(phoneHome.url)
     const response = await this.#agent(phoneHome.authority).request({
       origin: url.origin,
-      path: url.pathname,
-      method: 'POST',
+      path: `${url.pathname}${below}`,
+      method,
       headers: { authorization: `Bearer ${phoneHome.token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(report),
+      body: body === undefined ? null : JSON.stringify(body),
       signal,
     })
-    await response.body.dump()
-    return response.statusCode
+    return { status: response.statusCode, text: await response.body.text() }
   }
 
   #agent(authority: string): Agent {

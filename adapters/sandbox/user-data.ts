@@ -25,6 +25,11 @@ export function readPhoneHome(userData: string): PhoneHome | null {
   return null
 }
 
+/** Whether the machine is of a control plane, whose script asks the gateway who joins and leaves the cluster. */
+export function asksGateway(userData: string): boolean {
+  return userData.includes('path: /usr/local/lib/pcg/join-wanted.sh\n')
+}
+
 function phoneHomeOf(item: unknown): PhoneHome | null {
   const file = fileSchema.safeParse(item)
   if (!file.success || file.data.path !== PATH) return null

@@ -28,6 +28,8 @@ export interface SandboxVm {
   readonly owner: OwnerMark
   readonly address: string
   readonly phoneHome: PhoneHome | null
+  /** Whether it is of a control plane, and so asks the gateway who joins and leaves the cluster. */
+  readonly asks: boolean
   cpus: number
   memoryMiB: number
   state: 'creating' | 'off' | 'on' | 'deleting'

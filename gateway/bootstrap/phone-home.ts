@@ -1,5 +1,6 @@
 /**
- * Where machines report that they are up: a small HTTPS server with an authority of its own, which each machine has in its user-data.
+ * Where machines report that they are up, and control planes ask what to do for their clusters: a small HTTPS server with an
+ * authority of its own, which each machine has in its user-data.
  *
  * Invariants
  * 1. A machine's token goes no further than its hash: into no log, and to nobody behind this file.
@@ -14,6 +15,7 @@ import { isIPv6, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import type { MachineRole } from '../../resources/machine.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
@@ -37,15 +39,44 @@ const reportSchema = z.object({
 
 export type PhoneHomeReport = z.infer<typeof reportSchema>
 
+const leftSchema = z.object({
+  /** The name of the one that was to leave. */
+  machine: z.string().min(1).max(253),
+  outcome: z.enum(['left', 'failed']),
+  /** Why it failed, or what was left undone. */
+  message: z.string().max(8_000).optional(),
+})
+
+export type LeftReport = z.infer<typeof leftSchema>
+
+/** A machine to be taken out of its cluster: `drain` moves its pods first, and `remove` does without. */
+export interface Leaver {
+  readonly name: string
+  readonly role: MachineRole
+  readonly how: 'drain' | 'remove'
+}
+
+/** What a control-plane machine is to do for its cluster besides keeping join tokens valid. */
+export interface Duties {
+  readonly leaving: readonly Leaver[]
+  /** It should ask again so soon; null: at its usual time. */
+  readonly againSeconds: number | null
+}
+
+export interface Wanted extends Duties {
+  /** Join tokens that the cluster should accept now. */
+  readonly tokens: readonly string[]
+  readonly certificateKey: string
+}
+
 /** Who takes the reports. Tokens come as their SHA-256 in hex; compare with `sameHash`. */
 export interface PhoneHomeSink {
   /** Resolves when it is in the journal; `refused` if there is no such machine, or the token isn't its. */
   report(uid: string, tokenHash: string, report: PhoneHomeReport): Promise<'accepted' | 'refused'>
-  /** Which join tokens a cluster should accept now; asked by its control-plane machines. */
-  joinWanted(
-    uid: string,
-    tokenHash: string,
-  ): Promise<{ readonly tokens: readonly string[]; readonly certificateKey: string } | 'refused'>
+  /** Asked by the control-plane machines of a cluster. */
+  joinWanted(uid: string, tokenHash: string): Promise<Wanted | 'refused'>
+  /** As `report`: what became of a machine that this one was to take out of the cluster. */
+  left(uid: string, tokenHash: string, report: LeftReport): Promise<'accepted' | 'refused'>
 }
 
 export interface PhoneHomeOptions {
@@ -154,7 +185,7 @@ interface Answer {
 async function handle(request: IncomingMessage, sink: PhoneHomeSink, limiter: AttemptLimiter): Promise<Answer> {
   const target = parseMachinePath(request.url ?? '')
   if (target === null) return { status: 404 }
-  if (request.method !== (target.resource === 'report' ? 'POST' : 'GET')) return { status: 405 }
+  if (request.method !== (target.resource === 'join-wanted' ? 'GET' : 'POST')) return { status: 405 }
   // By machine as well, so that one with a wrong token doesn't shut out others behind the same address.
   const source = `${request.socket.remoteAddress} ${target.uid}`
   if (!limiter.allows(source, performance.now())) return { status: 429 }
@@ -167,19 +198,34 @@ async function handle(request: IncomingMessage, sink: PhoneHomeSink, limiter: At
 
   if (target.resource === 'join-wanted') {
     const wanted = await sink.joinWanted(target.uid, tokenHash)
-    return wanted === 'refused' ? refused() : joinAnswer(wanted, request.headers.accept === 'text/plain')
+    return wanted === 'refused' ? refused() : wantedAnswer(wanted, request.headers.accept === 'text/plain')
   }
   const body = await readBody(request)
   if (body === null) return { status: 413 }
-  const report = reportSchema.safeParse(parseJson(body))
-  if (!report.success) return { status: 400, body: `${z.prettifyError(report.error)}\n` }
-  return (await sink.report(target.uid, tokenHash, report.data)) === 'accepted' ? { status: 204 } : refused()
+  const posted = parseJson(body)
+  return target.resource === 'report'
+    ? take(reportSchema.safeParse(posted), (parsed) => sink.report(target.uid, tokenHash, parsed), refused)
+    : take(leftSchema.safeParse(posted), (parsed) => sink.left(target.uid, tokenHash, parsed), refused)
 }
 
-/** As JSON, or in lines of two words for a shell. */
-function joinAnswer(wanted: { tokens: readonly string[]; certificateKey: string }, plain: boolean): Answer {
+async function take<T>(
+  parsed: z.ZodSafeParseResult<T>,
+  sink: (report: T) => Promise<'accepted' | 'refused'>,
+  refused: () => Answer,
+): Promise<Answer> {
+  if (!parsed.success) return { status: 400, body: `${z.prettifyError(parsed.error)}\n` }
+  return (await sink(parsed.data)) === 'accepted' ? { status: 204 } : refused()
+}
+
+/** As JSON, or in lines of words for a shell. */
+function wantedAnswer(wanted: Wanted, plain: boolean): Answer {
   if (!plain) return { status: 200, type: 'application/json', body: JSON.stringify(wanted) }
-  const lines = [...wanted.tokens.map((token) => `token ${token}`), `certificate-key ${wanted.certificateKey}`]
+  const lines = [
+    ...wanted.tokens.map((token) => `token ${token}`),
+    `certificate-key ${wanted.certificateKey}`,
+    ...wanted.leaving.map(({ name, role, how }) => `leaving ${name} ${role} ${how}`),
+    ...(wanted.againSeconds === null ? [] : [`again ${wanted.againSeconds}`]),
+  ]
   return { status: 200, body: `${lines.join('\n')}\n` }
 }
 

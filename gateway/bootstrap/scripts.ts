@@ -6,6 +6,7 @@ export const REPORT_SCRIPT = script('report.sh')
 export const BOOTSTRAP_SCRIPT = script('bootstrap.sh')
 export const KUBERNETES_SCRIPT = script('kubernetes.sh')
 export const JOIN_WANTED_SCRIPT = script('join-wanted.sh')
+export const LEAVE_SCRIPT = script('leave.sh')
 
 function script(name: string): CloudFile {
   const content = readFileSync(new URL(`scripts/${name}`, import.meta.url), 'utf8')
@@ -37,7 +38,7 @@ export const JOIN_WANTED_UNITS: readonly CloudFile[] = [
     path: '/etc/systemd/system/pcg-join-wanted.service',
     mode: '0644',
     content: `[Unit]
-Description=Make the join tokens valid that the gateway gives to new machines
+Description=Let new machines join the cluster, and take out those that leave it
 Wants=network-online.target
 After=network-online.target
 
@@ -50,7 +51,7 @@ ExecStart=/usr/local/lib/pcg/join-wanted.sh
     path: '/etc/systemd/system/pcg-join-wanted.timer',
     mode: '0644',
     content: `[Unit]
-Description=Ask the gateway for wanted join tokens
+Description=Ask the gateway which machines join and leave the cluster
 
 [Timer]
 OnActiveSec=10s

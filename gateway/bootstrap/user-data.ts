@@ -13,6 +13,7 @@ import {
   JOIN_WANTED_SCRIPT,
   JOIN_WANTED_UNITS,
   KUBERNETES_SCRIPT,
+  LEAVE_SCRIPT,
   REPORT_SCRIPT,
   REPORT_UNIT,
 } from './scripts.ts'
@@ -83,6 +84,7 @@ function environment(layers: ProfileLayers, machine: BootstrapInput['machine'], 
   const { version } = layers.kubernetes
   const values = {
     PHONE_HOME_URL: url,
+    MACHINE_NAME: machine.name,
     ROLE: machine.initialises ? 'init' : machine.role,
     KUBERNETES_VERSION: version,
     KUBEADM_API: kubeadmApi(version),
@@ -117,7 +119,12 @@ function kubeadmConfig({ cluster, layers, machine, secrets }: BootstrapInput): s
 
 function controlPlaneFiles({ cluster }: BootstrapInput): CloudFile[] {
   const { endpoint } = cluster.spec.network
-  return [...(endpoint.type === 'virtual-ip' ? kubeVipFiles(endpoint) : []), JOIN_WANTED_SCRIPT, ...JOIN_WANTED_UNITS]
+  return [
+    ...(endpoint.type === 'virtual-ip' ? kubeVipFiles(endpoint) : []),
+    JOIN_WANTED_SCRIPT,
+    LEAVE_SCRIPT,
+    ...JOIN_WANTED_UNITS,
+  ]
 }
 
 /** kubeadm takes an authority that stands there already for its own. */

@@ -54,6 +54,7 @@ export function createMachine(blueprint: Blueprint): { record: MachineRecord; sp
     phoneHomeTokenHash: hash,
     phoneHome: { state: 'waiting' },
     bootingSince: null,
+    departure: { state: layers.kubernetes.distribution === 'none' ? 'unneeded' : 'none' },
     addresses: [],
     externalId: null,
     conditions: [],

@@ -1,10 +1,13 @@
 import type { Observed, Step } from '../../adapters/adapter.ts'
+import { type DepartureDecision, decideDeparture, type Surroundings } from './departure.ts'
 import type { MachineRecord } from './machine-record.ts'
 
 /** How long a powered-on machine may take until its phone-home before somebody should look. */
 export const BOOT_PATIENCE_MS = 20 * 60_000
 
 export type Decision =
+  /** It has to leave its Kubernetes cluster before anything of it is deleted. */
+  | DepartureDecision
   /** Take the step; the rest of the plan follows from what is observed after it. */
   | { readonly decision: 'step'; readonly step: Step }
   /** It is as it should be in the cloud, and hasn't phoned home. `stuck` once that took too long. */
@@ -24,14 +27,18 @@ export interface Situation {
   /** What the adapter would do now. */
   readonly steps: readonly Step[]
   readonly driftPolicy: 'alert' | 'heal'
+  /** What its departure depends on. */
+  readonly surroundings: Omit<Surroundings, 'nowMs'>
   readonly nowMs: number
 }
 
 /** What to do with a machine, from what is known and seen. */
 export function decide(situation: Situation): Decision {
-  const { record, observed, steps, driftPolicy, nowMs } = situation
+  const { record, observed, steps, driftPolicy, surroundings, nowMs } = situation
   const [next] = steps
   if (record.want === 'absent') {
+    const departure = decideDeparture(record, observed, { ...surroundings, nowMs })
+    if (departure !== null) return departure
     if (next !== undefined) return { decision: 'step', step: next }
     return { decision: 'gone' }
   }

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { MachineAddress, MachineUid, Step } from '../../adapters/adapter.ts'
 import type { Condition } from '../../resources/condition.ts'
 import type { MachinePhase, MachineRole, MachineStatus } from '../../resources/machine.ts'
+import type { Departure } from './departure.ts'
 
 /** A step that was begun: with a token it goes on in the cloud; without, its call may or may not have arrived. */
 export interface RunningStep {
@@ -39,6 +40,7 @@ export interface MachineRecord {
   readonly phoneHome: PhoneHomeState
   /** ISO 8601, since it is powered on and hasn't phoned home. */
   readonly bootingSince: string | null
+  readonly departure: Departure
   readonly addresses: readonly string[]
   readonly externalId: string | null
   readonly conditions: readonly Condition[]

@@ -4,6 +4,7 @@
  * Invariants
  * 1. Nothing is done before the cloud was observed in the same turn (invariant 5 of the design).
  * 2. A machine is forgotten only after the cloud was seen without it.
+ * 3. Nothing of a cluster's member is deleted before it has left the cluster, or that was given up.
  */
 import type { MachineUid, Observed, Step } from '../../adapters/adapter.ts'
 import { type BackoffPolicy, backoffMs } from '../../runtime/backoff.ts'
@@ -14,6 +15,9 @@ import type { Accounts } from '../accounts/accounts.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { LedgerRow } from '../journal/ledger-table.ts'
 import { BOOT_PATIENCE_MS, decide } from './decide.ts'
+import { canTakeOut, LEAVE_PATIENCE_MS, type Surroundings } from './departure.ts'
+import type { DepartureDesk } from './departure-desk.ts'
+import { askToLeave, goWithoutLeaving } from './leave.ts'
 import type { MachineChanges } from './machine-changes.ts'
 import type { MachineRecord } from './machine-record.ts'
 import type { StepRunner } from './step-runner.ts'
@@ -25,6 +29,7 @@ export interface MachineWorkerOptions {
   readonly accounts: Accounts
   readonly changes: MachineChanges
   readonly runner: StepRunner
+  readonly departures: DepartureDesk
   readonly clock: Clock
   /** Where machines phone home, for the advice to one who waits for it. */
   readonly phoneHomeUrl: string
@@ -69,8 +74,17 @@ export class MachineWorker {
   ): Promise<number | null> {
     const { journal, changes, runner, clock } = this.#options
     const driftPolicy = journal.desired.get('Cluster', record.cluster)?.resource.spec.driftPolicy ?? 'alert'
-    const decision = decide({ record, observed, steps, driftPolicy, nowMs: clock.now() })
+    const surroundings = this.#surroundings(record)
+    const decision = decide({ record, observed, steps, driftPolicy, surroundings, nowMs: clock.now() })
     switch (decision.decision) {
+      case 'ask-departure':
+        await askToLeave(changes, record, decision.departure)
+        return LEAVE_PATIENCE_MS
+      case 'await-departure':
+        return decision.leftMs
+      case 'skip-departure':
+        await goWithoutLeaving(changes, record, decision.reason)
+        return 0
       case 'step':
         await this.#noteRepair(record, decision.step, session)
         return runner.run(record, decision.step, session, signal)
@@ -91,6 +105,17 @@ export class MachineWorker {
         return null
       default:
         return decision satisfies never
+    }
+  }
+
+  /** What the departure of one that is not wanted depends on. */
+  #surroundings(record: MachineRecord): Omit<Surroundings, 'nowMs'> {
+    const { journal, departures } = this.#options
+    if (record.want === 'present') return STAYS
+    return {
+      clusterStays: journal.desired.get('Cluster', record.cluster)?.want === 'present',
+      helper: journal.machines.ofCluster(record.cluster).some(canTakeOut),
+      progressMs: departures.progressMs(record.cluster),
     }
   }
 
@@ -295,6 +320,8 @@ export class MachineWorker {
     return 0
   }
 }
+
+const STAYS: Omit<Surroundings, 'nowMs'> = { clusterStays: true, helper: false, progressMs: 0 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((item, index) => item === b[index])

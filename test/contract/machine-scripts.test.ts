@@ -4,9 +4,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { type PhoneHomeReport, type PhoneHomeServer, startPhoneHome } from '../../gateway/bootstrap/phone-home.ts'
+import {
+  type LeftReport,
+  type PhoneHomeReport,
+  type PhoneHomeServer,
+  startPhoneHome,
+  type Wanted,
+} from '../../gateway/bootstrap/phone-home.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { silentLog } from '../../runtime/log.ts'
 import { peer, title } from '../peers/peer.ts'
@@ -15,7 +21,7 @@ import { MachineRoot } from './machine-root.ts'
 
 const shell = await peer('shell')
 const SCRIPTS = new URL('../../gateway/bootstrap/scripts/', import.meta.url).pathname
-const NAMES = ['report.sh', 'bootstrap.sh', 'kubernetes.sh', 'join-wanted.sh']
+const NAMES = ['report.sh', 'bootstrap.sh', 'kubernetes.sh', 'join-wanted.sh', 'leave.sh']
 const LIB = '/usr/local/lib/pcg'
 const TOKEN = 'phone-home-token'
 
@@ -23,13 +29,20 @@ describe.skipIf(!shell.available)(title('the scripts of a machine', shell), () =
   let folder: string
   let server: PhoneHomeServer
   let reports: PhoneHomeReport[]
-  let wanted: { tokens: string[]; certificateKey: string }
+  let wanted: Wanted
+  let left: LeftReport[]
   const roots: MachineRoot[] = []
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'scripts-'))
     reports = []
-    wanted = { tokens: ['newnew.0123456789abcdef'], certificateKey: SECRETS.certificateKey }
+    wanted = {
+      tokens: ['newnew.0123456789abcdef'],
+      certificateKey: SECRETS.certificateKey,
+      leaving: [],
+      againSeconds: null,
+    }
+    left = []
     const right = createHash('sha256').update(TOKEN).digest('hex')
     server = await startPhoneHome({
       host: '127.0.0.1',
@@ -44,6 +57,11 @@ describe.skipIf(!shell.available)(title('the scripts of a machine', shell), () =
           return 'accepted'
         },
         joinWanted: async (_uid, tokenHash) => (tokenHash === right ? wanted : 'refused'),
+        left: async (_uid, tokenHash, report) => {
+          if (tokenHash !== right) return 'refused'
+          left.push(report)
+          return 'accepted'
+        },
       },
     })
   })
@@ -225,6 +243,118 @@ describe.skipIf(!shell.available)(title('the scripts of a machine', shell), () =
       const root = await machine('control-plane')
       expect((await root.run(`${LIB}/join-wanted.sh`)).code).toBe(0)
       expect((await root.calls()).filter((call) => /^kube/.test(call))).toEqual([])
+    })
+  })
+
+  describe('join-wanted.sh, of machines that leave', () => {
+    const worker = { name: 'prod-workers-2', role: 'worker', how: 'drain' } as const
+    const member = { name: 'prod-cp-3', role: 'control-plane', how: 'drain' } as const
+
+    /** kubectl in a cluster with these nodes and etcd members; `more` comes first. */
+    const kubectl = (nodes: readonly string[], members: readonly string[], more = '') => `
+      shift # --request-timeout
+      ${more}
+      case "$*" in
+        'get node '*) case " ${nodes.join(' ')} " in *" $3 "*) echo "node/$3" ;; esac ;;
+        *'member list') printf '%s\\n' ${members.map((name, index) => `'${index}a1f, started, ${name}, https://10.0.0.${index}:2380, , false'`).join(' ')} ;;
+      esac`
+
+    async function actor(script: string) {
+      const root = await machine('control-plane')
+      await root.write('/var/lib/pcg/certificates-uploaded', '')
+      await root.standIn('kubectl', script)
+      return root
+    }
+
+    const acts = async (root: MachineRoot): Promise<string[]> =>
+      (await root.calls())
+        .filter((call) => /^kubectl .*(drain|delete|member remove)/.test(call))
+        .map((call) => call.replace('kubectl --request-timeout=30s ', ''))
+
+    it('drains a worker, deletes its node, and tells the gateway', async () => {
+      wanted = { ...wanted, tokens: [], leaving: [worker] }
+      const root = await actor(kubectl(['prod-workers-2'], ['prod-cp-2']))
+      expect(await root.run(`${LIB}/join-wanted.sh`)).toEqual({ code: 0, output: '' })
+      expect(await acts(root)).toEqual([
+        'drain prod-workers-2 --ignore-daemonsets --delete-emptydir-data --force --timeout=60s',
+        'delete node prod-workers-2 --ignore-not-found',
+      ])
+      expect(left).toEqual([{ machine: 'prod-workers-2', outcome: 'left' }])
+    })
+
+    it('removes the etcd member of that name and no other, through the machine’s own, after the node', async () => {
+      wanted = { ...wanted, tokens: [], leaving: [member] }
+      const root = await actor(kubectl(['prod-cp-3'], ['prod-cp-2', 'prod-cp-33', 'prod-cp-3']))
+      await root.run(`${LIB}/join-wanted.sh`)
+      const etcdctl =
+        '--namespace kube-system exec etcd-prod-cp-2 -- etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd/ca.crt --cert=/etc/kubernetes/pki/etcd/server.crt --key=/etc/kubernetes/pki/etcd/server.key'
+      expect((await acts(root)).slice(1)).toEqual([
+        'delete node prod-cp-3 --ignore-not-found',
+        `${etcdctl} member remove 2a1f`,
+      ])
+      expect(left).toEqual([{ machine: 'prod-cp-3', outcome: 'left' }])
+    })
+
+    it('takes what is gone already for done', async () => {
+      wanted = { ...wanted, tokens: [], leaving: [member, worker] }
+      const root = await actor(kubectl([], ['prod-cp-2']))
+      await root.run(`${LIB}/join-wanted.sh`)
+      expect((await acts(root)).filter((act) => !act.startsWith('delete node'))).toEqual([])
+      expect(left.map(({ outcome }) => outcome)).toEqual(['left', 'left'])
+    })
+
+    it('does without draining where it is told to, and says so', async () => {
+      wanted = { ...wanted, tokens: [], leaving: [{ ...worker, how: 'remove' }] }
+      const root = await actor(kubectl(['prod-workers-2'], []))
+      await root.run(`${LIB}/join-wanted.sh`)
+      expect(await acts(root)).toEqual(['delete node prod-workers-2 --ignore-not-found'])
+      expect(left).toEqual([
+        { machine: 'prod-workers-2', outcome: 'left', message: expect.stringContaining('with its pods on it') },
+      ])
+    })
+
+    it('tells in kubectl’s words why a machine can’t leave, touches nothing else of it, and lets the others go', async () => {
+      wanted = { ...wanted, tokens: [], leaving: [member, worker] }
+      const refusal = `[ "$1 $2" = 'drain prod-cp-3' ] && { echo 'error: budget "db" is violated' >&2; exit 1; }`
+      const root = await actor(kubectl(['prod-cp-3', 'prod-workers-2'], ['prod-cp-2', 'prod-cp-3'], refusal))
+      expect((await root.run(`${LIB}/join-wanted.sh`)).code).toBe(0)
+      expect(left).toContainEqual({
+        machine: 'prod-cp-3',
+        outcome: 'failed',
+        message: expect.stringMatching(/within 60 seconds: error: budget "db" is violated$/),
+      })
+      expect(left).toContainEqual({ machine: 'prod-workers-2', outcome: 'left' })
+      expect((await acts(root)).filter((act) => /delete node prod-cp-3|member remove/.test(act))).toEqual([])
+    })
+
+    it.each([
+      ['its node', 'get', 'could not be looked up'],
+      ['the etcd members', '--namespace', 'could not be listed'],
+    ])('never takes an error about %s for "gone"', async (_, verb, words) => {
+      wanted = { ...wanted, tokens: [], leaving: [member] }
+      const root = await actor(kubectl(['prod-cp-3'], [], `[ "$1" = ${verb} ] && { echo refused >&2; exit 1; }`))
+      await root.run(`${LIB}/join-wanted.sh`)
+      expect(left).toEqual([
+        { machine: 'prod-cp-3', outcome: 'failed', message: expect.stringMatching(`${words}: refused`) },
+      ])
+    })
+
+    it('never takes the machine itself out', async () => {
+      wanted = { ...wanted, tokens: [], leaving: [{ ...member, name: 'prod-cp-2' }] }
+      const root = await actor(kubectl(['prod-cp-2'], ['prod-cp-2']))
+      await root.run(`${LIB}/join-wanted.sh`)
+      expect(await acts(root)).toEqual([])
+      expect(left).toEqual([expect.objectContaining({ outcome: 'failed' })])
+    })
+
+    it('asks again while the gateway says so', async () => {
+      wanted = { ...wanted, tokens: [], leaving: [worker], againSeconds: 10 }
+      const root = await actor(kubectl(['prod-workers-2'], []))
+      const run = root.run(`${LIB}/join-wanted.sh`)
+      await vi.waitFor(() => expect(left.length).toBeGreaterThan(1), 10_000)
+      wanted = { ...wanted, leaving: [], againSeconds: null }
+      expect((await run).code).toBe(0)
+      expect(await root.calls()).toContain('sleep 10')
     })
   })
 })

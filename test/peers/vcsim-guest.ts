@@ -1,10 +1,12 @@
 /**
  * The guests that vcsim's VMs don't have: each VM that is powered on with user-data reads it, phones home over HTTPS as
- * the real one's cloud-init would, and shows its address to vCenter. A VM that is powered off, or gone, falls silent;
- * one that is powered on again phones home again.
+ * the real one's cloud-init would, and shows its address to vCenter. One of a control plane then asks the gateway, as the
+ * real one's timer does, who leaves the cluster. A VM that is powered off, or gone, falls silent; one that is powered on
+ * again phones home again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
+import { z } from 'zod'
 import { type PhoneHomeFile, readGuestInfo } from './guestinfo.ts'
 import type { Vcsim } from './vcsim.ts'
 import type { SimulatedVm } from './vcsim-control.ts'
@@ -16,6 +18,8 @@ export interface GuestOptions {
   readonly delayMs?: number
   /** How often it is looked for VMs that were powered on; 100 ms if not given. */
   readonly everyMs?: number
+  /** How often a control plane's guest asks the gateway; 1 s if not given. */
+  readonly askMs?: number
   /** Which VMs have a guest that works; all if not given. */
   readonly boots?: (vm: SimulatedVm) => boolean
 }
@@ -38,7 +42,7 @@ export type Boot = { readonly vm: string; readonly ref: string; readonly address
 export function playGuests(vcsim: Vcsim, options: GuestOptions): Guests {
   const boots: Boot[] = []
   const running = new Map<string, { readonly stop: AbortController; readonly ended: Promise<void> }>()
-  const { signal, delayMs = 0, everyMs = 100 } = options
+  const { signal, delayMs = 0, everyMs = 100, askMs = 1_000 } = options
 
   async function look(): Promise<void> {
     const on = new Map<string, SimulatedVm>()
@@ -55,7 +59,7 @@ export function playGuests(vcsim: Vcsim, options: GuestOptions): Guests {
       if (running.has(ref)) continue
       const stop = new AbortController()
       const both = AbortSignal.any([signal, stop.signal])
-      running.set(ref, { stop, ended: boot(vcsim, vm, delayMs, boots, both) })
+      running.set(ref, { stop, ended: boot(vcsim, vm, { delayMs, askMs }, boots, both) })
     }
   }
 
@@ -71,7 +75,13 @@ export function playGuests(vcsim: Vcsim, options: GuestOptions): Guests {
 }
 
 /** One boot, to its end; never rejects. */
-async function boot(vcsim: Vcsim, vm: SimulatedVm, delayMs: number, boots: Boot[], signal: AbortSignal): Promise<void> {
+async function boot(
+  vcsim: Vcsim,
+  vm: SimulatedVm,
+  { delayMs, askMs }: { delayMs: number; askMs: number },
+  boots: Boot[],
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await sleep(delayMs, undefined, { signal })
     const info = readGuestInfo(vm.extraConfig)
@@ -82,6 +92,7 @@ async function boot(vcsim: Vcsim, vm: SimulatedVm, delayMs: number, boots: Boot[
     const seen = { vm: vm.name, ref: vm.ref, addresses }
     if (answer.status < 300) boots.push({ ...seen, outcome: 'accepted' })
     else boots.push({ ...seen, outcome: 'refused', ...answer })
+    if (info.userData.includes('path: /usr/local/lib/pcg/join-wanted.sh\n')) await serve(info.phoneHome, askMs, signal)
   } catch (error) {
     if (signal.aborted) return
     boots.push({ vm: vm.name, ref: vm.ref, addresses: [], outcome: 'unreadable', message: String(error) })
@@ -116,6 +127,33 @@ async function phoneHome(
     await dispatcher.destroy()
   }
 }
+
+/** A control plane's part until its power goes: whoever is to leave the cluster, which runs nothing here, has left. */
+async function serve(file: PhoneHomeFile, askMs: number, signal: AbortSignal): Promise<void> {
+  const dispatcher = new Agent({ connect: { ca: file.authority } })
+  const headers = { authorization: `Bearer ${file.token}`, 'content-type': 'application/json' }
+  try {
+    for (;;) {
+      await sleep(askMs, undefined, { signal })
+      try {
+        const { body } = await request(`${file.url}/join-wanted`, { headers, dispatcher, signal })
+        const { leaving } = wantedSchema.parse(await body.json())
+        for (const { name } of leaving) {
+          const report = JSON.stringify({ machine: name, outcome: 'left' })
+          const left = await request(`${file.url}/left`, { method: 'POST', headers, body: report, dispatcher, signal })
+          await left.body.dump()
+        }
+      } catch (error) {
+        // A gateway that restarts is asked again.
+        if (signal.aborted) throw error
+      }
+    }
+  } finally {
+    await dispatcher.destroy()
+  }
+}
+
+const wantedSchema = z.object({ leaving: z.array(z.object({ name: z.string() })) })
 
 /** The address that a DHCP server would give this VM: of 10.77.0.0/16, the same each time. */
 function dhcpAddress(ref: string): string {

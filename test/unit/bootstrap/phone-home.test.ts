@@ -8,10 +8,12 @@ import { Agent, request } from 'undici'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { machineUrl } from '../../../gateway/bootstrap/machine-url.ts'
 import {
+  type LeftReport,
   type PhoneHomeReport,
   type PhoneHomeServer,
   type PhoneHomeSink,
   startPhoneHome,
+  type Wanted,
 } from '../../../gateway/bootstrap/phone-home.ts'
 import { sameHash } from '../../../gateway/bootstrap/token-hash.ts'
 import { systemClock } from '../../../runtime/clock.ts'
@@ -25,6 +27,9 @@ let server: PhoneHomeServer
 let agent: Agent
 let reports: PhoneHomeReport[]
 let logged: string
+let left: LeftReport[]
+
+const leaving: Wanted['leaving'] = [{ name: 'prod-cp-2', role: 'control-plane', how: 'drain' }]
 
 const sink: PhoneHomeSink = {
   report: async (uid, tokenHash, report) => {
@@ -35,8 +40,13 @@ const sink: PhoneHomeSink = {
   },
   joinWanted: async (uid, tokenHash) =>
     uid === UID && sameHash(tokenHash, HASH)
-      ? { tokens: ['abcdef.0123456789abcdef'], certificateKey: 'ff00' }
+      ? { tokens: ['abcdef.0123456789abcdef'], certificateKey: 'ff00', leaving, againSeconds: 10 }
       : 'refused',
+  left: async (uid, tokenHash, report) => {
+    if (uid !== UID || !sameHash(tokenHash, HASH)) return 'refused'
+    left.push(report)
+    return 'accepted'
+  },
 }
 
 async function start(): Promise<PhoneHomeServer> {
@@ -50,6 +60,7 @@ async function start(): Promise<PhoneHomeServer> {
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'phone-home-'))
   reports = []
+  left = []
   logged = ''
   server = await start()
   agent = new Agent({ connect: { ca: server.authority } })
@@ -139,14 +150,49 @@ describe('what a control plane asks', () => {
 
   it('is answered as JSON, or in lines for a shell', async () => {
     const json = await ask(TOKEN, 'application/json')
-    expect(await json.body.json()).toEqual({ tokens: ['abcdef.0123456789abcdef'], certificateKey: 'ff00' })
+    expect(await json.body.json()).toEqual({
+      tokens: ['abcdef.0123456789abcdef'],
+      certificateKey: 'ff00',
+      leaving: [{ name: 'prod-cp-2', role: 'control-plane', how: 'drain' }],
+      againSeconds: 10,
+    })
     const plain = await ask(TOKEN, 'text/plain')
-    expect(await plain.body.text()).toBe('token abcdef.0123456789abcdef\ncertificate-key ff00\n')
+    expect(await plain.body.text()).toBe(
+      'token abcdef.0123456789abcdef\ncertificate-key ff00\nleaving prod-cp-2 control-plane drain\nagain 10\n',
+    )
   })
 
   it('is refused with a wrong token', async () => {
     const { statusCode, body } = await ask('wrong', 'text/plain')
     expect([statusCode, await body.text()]).toEqual([401, ''])
+  })
+})
+
+describe('what a control plane tells of a machine that was to leave', () => {
+  const tell = async (body: unknown, token = TOKEN) => {
+    const response = await request(`${machineUrl(server.url, UID)}/left`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify(body),
+      dispatcher: agent,
+    })
+    await response.body.dump()
+    return response.statusCode
+  }
+
+  it('is heard by the sink', async () => {
+    expect(await tell({ machine: 'prod-cp-2', outcome: 'left' })).toBe(204)
+    expect(await tell({ machine: 'prod-cp-3', outcome: 'failed', message: 'no quorum' })).toBe(204)
+    expect(left).toEqual([
+      { machine: 'prod-cp-2', outcome: 'left' },
+      { machine: 'prod-cp-3', outcome: 'failed', message: 'no quorum' },
+    ])
+  })
+
+  it('is refused with a wrong token, or in another form', async () => {
+    expect(await tell({ machine: 'prod-cp-2', outcome: 'left' }, 'wrong')).toBe(401)
+    expect(await tell({ machine: 'prod-cp-2' })).toBe(400)
+    expect(left).toEqual([])
   })
 })
 

@@ -8,7 +8,16 @@ const powerOn: Step = { kind: 'power-on', summary: 'power on', creates: [] }
 const running: Observed = { power: 'on', addresses: [], objects: [] }
 
 function situation(record: Partial<MachineRecord>, over: Partial<Situation> = {}): Situation {
-  return { record: machineRecord(record), observed: running, steps: [], driftPolicy: 'heal', nowMs: 0, ...over }
+  const surroundings = { clusterStays: true, helper: true, progressMs: 0 }
+  return {
+    record: machineRecord(record),
+    observed: running,
+    steps: [],
+    driftPolicy: 'heal',
+    surroundings,
+    nowMs: 0,
+    ...over,
+  }
 }
 
 describe('what to do with a machine', () => {

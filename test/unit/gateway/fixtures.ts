@@ -25,6 +25,7 @@ export function machineRecord(over: Partial<MachineRecord> = {}): MachineRecord 
     phoneHomeTokenHash: '',
     phoneHome: { state: 'waiting' },
     bootingSince: null,
+    departure: { state: 'unneeded' },
     addresses: [],
     externalId: 'vm-1',
     conditions: [],
@@ -47,7 +48,7 @@ export function machineSpec(record: MachineRecord): MachineSpec {
   }
 }
 
-export function profile(over: { version?: string } = {}): ClusterProfile {
+export function profile(over: { version?: string; distribution?: 'kubeadm' | 'none' } = {}): ClusterProfile {
   return parsed({
     apiVersion: 'pcg/v1',
     kind: 'ClusterProfile',
@@ -55,7 +56,7 @@ export function profile(over: { version?: string } = {}): ClusterProfile {
     spec: {
       layers: {
         os: { distribution: 'debian', version: '12' },
-        kubernetes: { distribution: 'none', version: over.version ?? '1.31.4' },
+        kubernetes: { distribution: over.distribution ?? 'none', version: over.version ?? '1.31.4' },
       },
     },
   })

@@ -91,7 +91,11 @@ describe('a cluster on one gateway', () => {
 
   it('can be deleted while it is being made', async () => {
     site = await Site.start()
-    await site.put(account({ latencyMs: { create: 50, power: 5, boot: 5, delete: 5 } }), profile(), cluster())
+    await site.put(
+      account({ latencyMs: { create: 50, power: 5, boot: 5, delete: 5, ask: 60_000 } }),
+      profile(),
+      cluster(),
+    )
     await site.until(() => site.machines().some((machine) => machine.running !== null))
     await site.delete('Cluster', 'prod')
     await site.until(() => site.journal.desired.get('Cluster', 'prod') === undefined)
@@ -111,7 +115,7 @@ describe('a cluster on one gateway', () => {
   it('goes on after a restart where it was', async () => {
     site = await Site.start()
     await site.put(
-      account({ latencyMs: { create: 30, power: 10, boot: 10, delete: 5 } }),
+      account({ latencyMs: { create: 30, power: 10, boot: 10, delete: 5, ask: 60_000 } }),
       profile(),
       cluster({ workers: 3 }),
     )
@@ -258,10 +262,9 @@ describe('when the cloud does not do as asked', () => {
       }),
     )
     await site.put(account(), profile(), cluster({ workers: 0 }))
-    await site.until(() => site.machines()[0]?.phase === 'Failed')
-    expect(site.status()?.conditions.find((condition) => condition.type === 'Ready')?.message).toContain(
-      'template debian-12 is gone',
-    )
+    const told = () => site.status()?.conditions.find((condition) => condition.type === 'Ready')?.message ?? ''
+    await site.until(() => told().includes('template debian-12 is gone'))
+    expect(site.machines()[0]?.phase).toBe('Failed')
     await new Promise((resolve) => setTimeout(resolve, 50))
     expect(calls).toHaveLength(1)
   })

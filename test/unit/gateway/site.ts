@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Adapter } from '../../../adapters/adapter.ts'
 import { createSandboxAdapter } from '../../../adapters/sandbox/adapter.ts'
 import { SandboxCloud } from '../../../adapters/sandbox/cloud.ts'
-import { startPhoneHome } from '../../../gateway/bootstrap/phone-home.ts'
+import { type LeftReport, startPhoneHome, type Wanted } from '../../../gateway/bootstrap/phone-home.ts'
 import { Journal } from '../../../gateway/journal/journal.ts'
 import type { MachineRecord } from '../../../gateway/machines/machine-record.ts'
 import { Orchestrator } from '../../../gateway/orchestrator.ts'
@@ -14,7 +14,7 @@ import type { ClusterStatus } from '../../../resources/cluster.ts'
 import type { Command } from '../../../resources/command.ts'
 import type { Report } from '../../../resources/report.ts'
 import type { Kind, Resource } from '../../../resources/resource.ts'
-import { systemClock } from '../../../runtime/clock.ts'
+import { type Clock, systemClock } from '../../../runtime/clock.ts'
 import { silentLog } from '../../../runtime/log.ts'
 
 export const OWNER = 'acme/site-1'
@@ -25,7 +25,12 @@ export function account(over: Partial<CloudAccount['spec']> = {}): CloudAccount 
     apiVersion: 'pcg/v1',
     kind: 'CloudAccount',
     metadata: { name: 'lab' },
-    spec: { cloud: 'sandbox', gateway: 'site-1', latencyMs: { create: 5, power: 2, boot: 5, delete: 5 }, ...over },
+    spec: {
+      cloud: 'sandbox',
+      gateway: 'site-1',
+      latencyMs: { create: 5, power: 2, boot: 5, delete: 5, ask: 60_000 },
+      ...over,
+    },
   })
 }
 
@@ -37,14 +42,19 @@ export class Site {
   journal: Journal
   #orchestrator: Orchestrator
   #closePhoneHome: () => Promise<void> = () => Promise.resolve()
+  #intake: PhoneHomeJournal | null = null
   #generation = 0
+  #aheadMs = 0
+
+  /** The system's, and ahead of it by what was let pass. */
+  readonly clock: Clock = { ...systemClock, now: () => systemClock.now() + this.#aheadMs }
 
   /** Stands between the orchestrator and the sandbox, where a test wants to. */
   readonly #wrap: (adapter: Adapter) => Adapter
 
   private constructor(wrap: (adapter: Adapter) => Adapter) {
     this.#wrap = wrap
-    this.journal = Journal.open(join(this.folder, 'state.db'), systemClock)
+    this.journal = Journal.open(join(this.folder, 'state.db'), this.clock)
     this.#orchestrator = this.#compose('', '')
   }
 
@@ -81,8 +91,24 @@ export class Site {
   /** Stops and starts anew from the journal, as after a restart; the cloud goes on. */
   async restart(): Promise<void> {
     await this.#end()
-    this.journal = Journal.open(join(this.folder, 'state.db'), systemClock)
+    this.journal = Journal.open(join(this.folder, 'state.db'), this.clock)
     await this.#begin()
+  }
+
+  /** As if so much time had passed: whatever waits looks again. */
+  pass(ms: number): void {
+    this.#aheadMs += ms
+    for (const { uid } of this.machines()) this.#orchestrator.machineChanged(uid)
+  }
+
+  /** What a control-plane machine is told when it asks. */
+  async ask(record: MachineRecord): Promise<Wanted | 'refused' | undefined> {
+    return this.#intake?.joinWanted(record.uid, record.phoneHomeTokenHash)
+  }
+
+  /** A control-plane machine tells what became of one that was to leave. */
+  async tell(record: MachineRecord, report: LeftReport): Promise<'accepted' | 'refused' | undefined> {
+    return this.#intake?.left(record.uid, record.phoneHomeTokenHash, report)
   }
 
   /** Resolves when `holds` does; rejects after a time that no healthy run takes, telling how things stand. */
@@ -116,21 +142,22 @@ export class Site {
       sink: {
         report: async (...report) => (await intake.promise).report(...report),
         joinWanted: async (...asked) => (await intake.promise).joinWanted(...asked),
+        left: async (...report) => (await intake.promise).left(...report),
       },
       log: silentLog,
       clock: systemClock,
     })
     this.#closePhoneHome = () => phoneHome.close()
     this.#orchestrator = this.#compose(phoneHome.url, phoneHome.authority)
-    const { changes } = this.#orchestrator
-    intake.resolve(
-      new PhoneHomeJournal({
-        journal: this.journal,
-        changes,
-        machineChanged: (uid) => this.#orchestrator.machineChanged(uid),
-        clock: systemClock,
-      }),
-    )
+    const { changes, departures } = this.#orchestrator
+    this.#intake = new PhoneHomeJournal({
+      journal: this.journal,
+      changes,
+      departures,
+      machineChanged: (uid) => this.#orchestrator.machineChanged(uid),
+      clock: this.clock,
+    })
+    intake.resolve(this.#intake)
     this.#orchestrator.start()
   }
 
@@ -154,7 +181,7 @@ export class Site {
       },
       phoneHome: { url, authority },
       boundary: () => undefined,
-      clock: systemClock,
+      clock: this.clock,
       log: silentLog,
     })
   }

@@ -41,6 +41,7 @@ async function listen(heard: (uid: string, addresses: readonly string[]) => void
         return tokenHash === hash ? 'accepted' : 'refused'
       },
       joinWanted: async () => 'refused',
+      left: async () => 'refused',
     },
   })
   open.push(server)
