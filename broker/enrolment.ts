@@ -101,7 +101,7 @@ export class Enrolment implements EnrolmentRecords {
 }
 
 function refusedToken(what: string, hint?: string): PcgError {
-  const anew = 'make a new one with `pcg gateway token` or `POST /v1/gateways/{name}/token`'
+  const anew = 'make a new one with `pcg enroll GATEWAY` or `POST /v1/gateways/{name}/token`'
   return new PcgError('unauthenticated', `the join token ${what}`, {
     subject: 'token',
     remedy: hint === undefined ? `Please ${anew}.` : `${hint}, or ${anew}.`,

@@ -1,8 +1,8 @@
 import { PcgError } from '../runtime/pcg-error.ts'
-import type { Item, WatchLine } from './api-types.ts'
+import type { Item, ResourceItem, WatchLine } from './api-types.ts'
 import type { Client } from './client.ts'
 import type { Host } from './host.ts'
-import { readyReason } from './output/item-status.ts'
+import { isObserved, readyReason } from './output/item-status.ts'
 import { LiveRegion } from './output/live-region.ts'
 import { type Paint, paintFor, printable } from './output/paint.ts'
 import { clusterChange, eventLine, machineChange, progressLines } from './output/progress.ts'
@@ -32,11 +32,12 @@ export async function follow(host: Host, client: Client, options: FollowOptions)
   const state = new WatchState()
   const names = (): readonly string[] =>
     options.clusters ?? state.clusters().map((cluster) => cluster.resource.metadata.name)
+  const concerns: Concerns = (cluster) => options.clusters?.includes(cluster) ?? true
   const view = host.out.isTerminal ? liveView(host, state, names) : lineView(host)
   try {
     for await (const line of watch(client, { signal, clock: host.clock, onLost: (error) => view.lost(error) })) {
       const before = state.take(line)
-      view.show(line, before, state, names())
+      view.show(line, before, state, concerns)
       if (!state.synced || options.until === undefined) continue
       if (isOver(state, names(), options.until)) break
       failure.set(options.until === 'ready' ? failureOf(state, names()) : undefined)
@@ -109,7 +110,7 @@ function tooLate(state: WatchState, names: readonly string[], options: FollowOpt
   const [first = ''] = open
   const why = open.flatMap((name) => {
     const cluster = state.cluster(name)
-    const reason = cluster === undefined ? '' : readyReason(cluster)
+    const reason = cluster === undefined ? '' : waitReason(cluster)
     return reason === '' ? [] : [{ subject: `cluster ${name}`, message: reason }]
   })
   const what = options.until === 'gone' ? 'gone' : 'ready'
@@ -119,8 +120,16 @@ function tooLate(state: WatchState, names: readonly string[], options: FollowOpt
   })
 }
 
+function waitReason(cluster: ResourceItem): string {
+  if (isObserved(cluster)) return readyReason(cluster)
+  return 'its gateway has not acted on it yet; `pcg get gateways` shows whether it is connected'
+}
+
+/** Whether a cluster is among those to show. */
+type Concerns = (cluster: string) => boolean
+
 interface View {
-  show(line: WatchLine, before: Item | undefined, state: WatchState, names: readonly string[]): void
+  show(line: WatchLine, before: Item | undefined, state: WatchState, concerns: Concerns): void
   lost(error: PcgError): void
   close(): void
 }
@@ -134,8 +143,8 @@ function liveView(host: Host, state: WatchState, names: () => readonly string[])
     () => (state.synced ? progressLines(state, names(), host.clock.now() - began, paint) : []),
   )
   return {
-    show: (line, _, __, clusters) => {
-      const text = troubleText(line, state, clusters, paint)
+    show: (line, _, __, concerns) => {
+      const text = troubleText(line, state, concerns, paint)
       if (text !== undefined) region.write(`${text}\n`)
     },
     lost: (error) => region.write(`${lostText(error, paint)}\n`),
@@ -147,8 +156,8 @@ function lineView(host: Host): View {
   const paint = paintFor(host.out)
   const say = (text: string): void => host.out.write(`${clockTime(new Date(host.clock.now()).toISOString())} ${text}\n`)
   return {
-    show: (line, before, state, clusters) => {
-      const text = changeText(line, before, state, clusters) ?? troubleText(line, state, clusters, paint)
+    show: (line, before, state, concerns) => {
+      const text = changeText(line, before, state, concerns) ?? troubleText(line, state, concerns, paint)
       if (text !== undefined) say(text)
     },
     lost: (error) => say(lostText(error, paint)),
@@ -160,40 +169,34 @@ function changeText(
   line: WatchLine,
   before: Item | undefined,
   state: WatchState,
-  clusters: readonly string[],
+  concerns: Concerns,
 ): string | undefined {
   if (line.type === 'gone') {
     const cluster = line.kind === 'Cluster' ? line.name : before !== undefined && 'cluster' in before && before.cluster
-    return cluster !== false && clusters.includes(cluster) ? `${line.name} gone` : undefined
+    return cluster !== false && concerns(cluster) ? `${line.name} gone` : undefined
   }
   if (line.type !== 'item') return undefined
   const { item } = line
   if (!('resource' in item)) {
-    if (!clusters.includes(item.cluster)) return undefined
+    if (!concerns(item.cluster)) return undefined
     // Of what was there before, only that is worth a line which isn't as it should be.
     if (!state.synced && item.status.phase === 'Ready') return undefined
     return machineChange(before !== undefined && 'cluster' in before ? before : undefined, item)
   }
-  if (item.resource.kind !== 'Cluster' || !clusters.includes(item.resource.metadata.name)) return undefined
+  if (item.resource.kind !== 'Cluster' || !concerns(item.resource.metadata.name)) return undefined
   return clusterChange(before !== undefined && 'resource' in before ? before : undefined, item)
 }
 
 /** Warnings and errors of these clusters and their machines. */
-function troubleText(
-  line: WatchLine,
-  state: WatchState,
-  clusters: readonly string[],
-  paint: Paint,
-): string | undefined {
+function troubleText(line: WatchLine, state: WatchState, concerns: Concerns, paint: Paint): string | undefined {
   if (line.type !== 'event' || line.event.severity === 'info') return undefined
   const { kind, name, message } = line.event
   const cluster = kind === 'Cluster' ? state.cluster(name) : undefined
   // The cluster's own line says it already.
   if (cluster !== undefined && readyReason(cluster) === printable(message)) return undefined
-  const ours =
-    kind === 'Machine'
-      ? clusters.some((cluster) => state.machines(cluster).some((machine) => machine.name === name))
-      : kind !== 'Cluster' || clusters.includes(name)
+  const concerned = kind === 'Machine' ? state.machine(name)?.cluster : kind === 'Cluster' ? name : undefined
+  // What happens to gateways and accounts happens to all clusters.
+  const ours = concerned === undefined ? kind !== 'Machine' : concerns(concerned)
   return ours ? eventLine(line.event, paint) : undefined
 }
 

@@ -37,7 +37,9 @@ export async function runService(
     destination: 2,
   })
   const signal = options.supervised === true ? AbortSignal.any([host.signal, endOfInput(host)]) : host.signal
-  const service = await start(log, signal)
+  const service = await start(log, signal).catch((cause: unknown) => {
+    throw startFailure(cause)
+  })
   log.info(service.ready, 'ready')
   if (options.supervised === true) host.out.write(`${READY_PREFIX}${JSON.stringify(service.ready)}\n`)
   await aborted(signal)
@@ -45,6 +47,22 @@ export async function runService(
   await service.close()
   // A parent may keep its end of the pipe open, which must not keep us.
   host.in.stream.destroy()
+}
+
+/** An address that can't be listened on is the user's to change; Node names it only in its own words. */
+function startFailure(cause: unknown): unknown {
+  if (!(cause instanceof Error) || !('code' in cause) || !('port' in cause)) return cause
+  const address = `${'address' in cause ? cause.address : ''}:${cause.port}`
+  const options = {
+    subject: address,
+    cause,
+    remedy: 'Give another address: `--help` shows by which option; or end what listens there.',
+  }
+  if (cause.code === 'EADDRINUSE')
+    return new PcgError('conflict', 'another process listens on this address already', options)
+  if (cause.code === 'EACCES') return new PcgError('denied', 'this user may not listen on this port', options)
+  if (cause.code === 'EADDRNOTAVAIL') return new PcgError('invalid', 'this machine has no such address', options)
+  return cause
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -69,6 +69,11 @@ export class WatchState {
     return clusters.filter((item) => item.resource.kind === 'Cluster').toSorted(byName)
   }
 
+  machine(name: string): MachineItem | undefined {
+    const item = this.#items.get(keyOf('Machine', name))
+    return item === undefined || 'resource' in item ? undefined : item
+  }
+
   /** Of a cluster; the control plane first, then by pool and name. */
   machines(cluster: string): MachineItem[] {
     return [...this.#items.values()]

@@ -138,7 +138,7 @@ export function roleDocument(): string {
   return [
     '# The role that a vSphere account needs',
     '',
-    'The least that the user of a `CloudAccount` with `cloud: vsphere` must be allowed, by the object. `pcg verify account NAME`',
+    'The least that the user of a `CloudAccount` with `cloud: vsphere` must be allowed, by the object. `pcg verify NAME`',
     'says which of it is missing on which object. Grant each on the object named, with propagation to its children;',
     'or put all of it into one role and grant that on the datacenter, and on the vCenter without propagation.',
     '',

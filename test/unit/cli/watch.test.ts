@@ -91,6 +91,18 @@ describe('watch --until ready', () => {
   })
 })
 
+describe('watch of all', () => {
+  it('also tells of a cluster that goes', async () => {
+    const stop = new AbortController()
+    broker.on('GET /v1/watch', (response) => {
+      lines(response, [item(clusterItem()), synced, { type: 'gone', id: 11, kind: 'Cluster', name: 'demo', left: [] }])
+      setTimeout(() => stop.abort(), 50)
+    })
+    const { stdout } = await here('watch', { signal: stop.signal })
+    expect(stdout).toMatch(/demo Ready 1\/1 ready\n.*demo gone\n$/)
+  })
+})
+
 describe('delete --wait', () => {
   beforeEach(() => broker.on('DELETE /v1/clusters/demo', { status: 202, json: clusterItem({ phase: 'Deleting' }) }))
 
