@@ -7,6 +7,7 @@
  * 3. Nothing that another resource names can go.
  * 4. Accounts and clusters stay, marked as deleting, until their gateway says that nothing is left of them. Profiles and pools have
  *    nothing outside, so they go at once; their gateways hear of it in order.
+ * 5. Generations of a name never go back, also when it is deleted and made anew: a gateway takes no older one.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { KINDS, type Kind, type Resource, type ResourceKey } from '../resources/resource.ts'
@@ -106,18 +107,33 @@ export class DesiredState {
     const { resources, machines, events } = this.#store
     if (key.kind === 'Cluster')
       for (const name of machines.removeCluster(tenant, key.name)) events.addGone(tenant, { kind: 'Machine', name })
+    const generation = resources.get(tenant, key.kind, key.name)?.generation ?? 0
     resources.remove(tenant, key)
-    events.addGone(tenant, key, left)
+    events.addGone(tenant, key, { left, generation })
   }
 
-  /** Sends a gateway all that it should know, for one that has lost it. Only inside a transaction; `drain` the outbox afterwards. */
-  resend({ tenant, gateway }: GatewayIdentity, traceId: string): number {
+  /**
+   * Sends a gateway all that it should know, for one that has lost it; returns how many commands. Only inside a transaction; `drain`
+   * the outbox afterwards. `raise` is how many generations the gateway may be ahead, of a broker that was restored from a backup.
+   */
+  resend({ tenant, gateway }: GatewayIdentity, raise = 0): number {
     const { resources } = this.#store
-    const all = KINDS.flatMap((kind) => resources.list(tenant, kind))
-    const commands = routeAll(gateway, all, this.view(tenant))
+    const route = () =>
+      routeAll(
+        gateway,
+        KINDS.flatMap((kind) => resources.list(tenant, kind)),
+        this.view(tenant),
+      )
+    if (raise > 0)
+      for (const { command } of route())
+        if (command.type === 'put') {
+          const { kind, metadata } = command.resource
+          resources.raiseGeneration(tenant, { kind, name: metadata.name }, raise)
+        }
+    const commands = route()
     resources.dropHoldingsOf(tenant, gateway)
     this.#noteHoldings(tenant, commands)
-    this.#outbox.append(tenant, commands, traceId)
+    this.#outbox.append(tenant, commands, '')
     return commands.length
   }
 
@@ -133,7 +149,7 @@ export class DesiredState {
 
   /** @param send commands for what changed; or for `all` that was given, as a plan needs them */
   #put(tenant: string, given: readonly Resource[], send: 'changed' | 'all' = 'changed') {
-    const { resources, gateways } = this.#store
+    const { resources, gateways, events } = this.#store
     refuseTwins(given)
     const before = given.map((resource) => resources.get(tenant, resource.kind, resource.metadata.name))
     refuseDeleting(given, before)
@@ -141,10 +157,11 @@ export class DesiredState {
     const results = given.map((resource, index): ApplyResult => {
       const old = before[index]
       const result = changeOf(resource, old)
-      const generation = generationOf(resource, old)
+      const key = { kind: resource.kind, name: resource.metadata.name }
+      const generation = old === undefined ? events.goneGeneration(tenant, key) + 1 : generationOf(resource, old)
       if (result !== 'unchanged') resources.put(tenant, resource, generation, now)
       if (resource.kind === 'Gateway') gateways.add({ tenant, gateway: resource.metadata.name })
-      return { kind: resource.kind, name: resource.metadata.name, result, generation }
+      return { ...key, result, generation }
     })
     this.#refuseWrong(tenant, given, before)
     const changed = results.filter(({ result }) => send === 'all' || result !== 'unchanged')
@@ -246,8 +263,7 @@ function changeOf(resource: Resource, old: StoredResource | undefined): ApplyRes
   return isDeepStrictEqual(plain(resource), old.resource) ? 'unchanged' : 'configured'
 }
 
-function generationOf(resource: Resource, old: StoredResource | undefined): number {
-  if (old === undefined) return 1
+function generationOf(resource: Resource, old: StoredResource): number {
   return isDeepStrictEqual(plain(resource.spec), old.resource.spec) ? old.generation : old.generation + 1
 }
 

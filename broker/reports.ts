@@ -86,7 +86,7 @@ export class ReportWriter {
       )
     if (kind === 'Machine') {
       this.#store.machines.remove(from.tenant, name)
-      this.#store.events.addGone(from.tenant, key, left)
+      this.#store.events.addGone(from.tenant, key, { left })
       return
     }
     const found = this.#store.resources.get(from.tenant, kind, name)

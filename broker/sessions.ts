@@ -5,7 +5,8 @@
  * 1. Epochs rise with each attach, on disk before the session is granted; frames of an older one have no effect.
  * 2. An event has its effect once: the cursor moves in the transaction that applies it, for the journal that it came from.
  * 3. A journal that is new here (the gateway's first, or its disk was replaced), or that has less than it acknowledged (it was set
- *    back), gets all desired state, and nothing that was published before: that may be for another one.
+ *    back), gets all desired state, and nothing that was published before: that may be for another one. So does a gateway that has
+ *    more than this broker ever sent, since the broker was set back.
  * 4. Commands leave the log after they were acknowledged only.
  */
 import { type Clock, timestamp } from '../runtime/clock.ts'
@@ -81,23 +82,18 @@ export class Sessions implements GatewaySessions {
       messages.bounds(topic),
       messages.acknowledged(topic, GATEWAY_CONSUMER),
     ])
-    if (info.lastDelivery > bounds.last)
-      throw new PcgError(
-        'conflict',
-        `gateway ${identity.gateway} has command ${info.lastDelivery}, but this broker has only ${bounds.last}: its database is older than the gateway's`,
-        {
-          subject: identity.gateway,
-          remedy:
-            "Restore the broker's newest backup; or set the gateway up anew with an empty state directory and a new join token.",
-        },
-      )
+    // How much the gateway has that this broker doesn't know of: its database was restored from a backup.
+    const ahead = Math.max(0, info.lastDelivery - bounds.last)
+    if (ahead > 0) await messages.skip(topic, info.lastDelivery)
+    const last = bounds.last + ahead
     const session = await store.database.write((): Session => {
       const before = store.gateways.get(identity)
       if (before === undefined || before.revoked) throw unknownGateway(identity)
       const isNew = before.journalId !== info.journalId
       // What was acknowledged up to the floor, another journal had.
       const setBack = !isNew && info.lastDelivery < acknowledged && acknowledged > before.resumeFloor
-      const resumeFloor = isNew || setBack ? bounds.last : before.resumeFloor
+      const resends = isNew || setBack || ahead > 0
+      const resumeFloor = resends ? last : before.resumeFloor
       const epoch = store.gateways.attach(identity, {
         journalId: info.journalId,
         resumeFloor,
@@ -106,11 +102,23 @@ export class Sessions implements GatewaySessions {
         certificateEnds: info.certificateEnds,
         now: timestamp(clock),
       })
-      if (isNew || setBack) {
-        const commands = desired.resend(identity, '')
-        const what = setBack ? 'is older than before' : 'is another than before'
-        if (before.journalId !== null)
-          this.#note(identity, 'warning', 'JournalReplaced', `its journal ${what}: ${commands} commands are sent again`)
+      if (resends) {
+        const commands = desired.resend(identity, ahead)
+        const again = `: ${commands} commands are sent again`
+        if (ahead > 0)
+          this.#note(
+            identity,
+            'warning',
+            'BrokerRestored',
+            `it has ${ahead} commands that this broker does not know of${again}`,
+          )
+        else if (before.journalId !== null)
+          this.#note(
+            identity,
+            'warning',
+            'JournalReplaced',
+            `its journal is ${isNew ? 'another' : 'older'} than before${again}`,
+          )
       }
       if (!before.connected)
         this.#note(identity, 'info', 'Connected', `connected with version ${info.version.slice(0, 100)}`)

@@ -4,8 +4,8 @@
  *
  * What every message log promises; `test/contract/message-log-suite.ts` holds each of them to it:
  * 1. A published message is on disk when `publish` resolves, and can be read from then on.
- * 2. The sequence numbers of a topic begin at 1 and have no gaps; a number is never given twice, not even after everything was
- *    trimmed and the log reopened.
+ * 2. The sequence numbers of a topic begin at 1 and have no gaps but those that `skip` makes; a number is never given twice, not even
+ *    after everything was trimmed and the log reopened.
  * 3. A message id counts once in a topic: publishing it again, within the deduplication window and trimmed or not, gives the
  *    sequence that it has.
  * 4. Messages are read in the order of their sequences, which is the order in which they were published.
@@ -32,6 +32,11 @@ export interface MessageLog {
   acknowledged(topic: string, consumer: string): Promise<number>
   /** Lets go of all messages up to and with `through`. They can no longer be read; their space comes back by and by. */
   trim(topic: string, through: number): Promise<void>
+  /**
+   * Leaves out the sequences up to and with `through`, as far as the topic hasn't reached it yet: for a log that was restored from a
+   * backup, and is behind what its consumers had of it.
+   */
+  skip(topic: string, through: number): Promise<void>
   /** Calls `listener` after each durable publish to the topic; returns how to stop. */
   onPublished(topic: string, listener: () => void): () => void
   /** Makes durable what still isn't, and lets go. */

@@ -147,6 +147,10 @@ export class SqliteLog implements MessageLog {
     })
   }
 
+  async skip(topic: string, through: number): Promise<void> {
+    await this.#commits.write(() => this.#statements.skip.run(through, this.#topicId(topic)))
+  }
+
   onPublished(topic: string, listener: () => void): () => void {
     const listeners = this.#listeners.get(topic) ?? new Set()
     this.#listeners.set(topic, listeners.add(listener))
@@ -241,6 +245,7 @@ function prepareAll(db: DatabaseSync) {
     topicByName: prepare('SELECT id, last, trimmed FROM topics WHERE name = ?'),
     topicById: prepare('SELECT last FROM topics WHERE id = ?'),
     setLast: prepare('UPDATE topics SET last = ? WHERE id = ?'),
+    skip: prepare('UPDATE topics SET last = max(last, ?) WHERE id = ?'),
     insert: prepare(
       'INSERT INTO messages (place, topic, message_id, payload, trace_id, time) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (topic, message_id) DO NOTHING',
     ),

@@ -10,7 +10,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { GroupCommit, openDatabase } from '../../runtime/group-commit.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
-import { STORE_SCHEMA } from './schema.ts'
+import { SCHEMA_VERSION, STORE_SCHEMA } from './schema.ts'
 
 export type SqlValue = SQLInputValue
 
@@ -44,10 +44,16 @@ export class BrokerDatabase {
   readonly #revision: Statement<{ value: number }>
   #touched: Set<string> | undefined
 
-  /** @param path a file, made if need be and readable by its owner only; or `:memory:` */
+  /** @param path a file, made if need be and readable by its owner only; or `:memory:`. Throws `conflict` if a newer version wrote it. */
   constructor(path: string) {
     this.db = openDatabase(path)
+    const version = this.prepare<{ user_version: number }>('PRAGMA user_version').get()?.user_version ?? 0
+    if (version > SCHEMA_VERSION) {
+      this.db.close()
+      throw newerDatabase(path, version)
+    }
     this.db.exec(STORE_SCHEMA)
+    this.db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
     this.commits = new GroupCommit(this.db)
     this.#bump = this.prepare('UPDATE revision SET value = value + 1 RETURNING value')
     this.#revision = this.prepare('SELECT value FROM revision')
@@ -98,4 +104,11 @@ export class BrokerDatabase {
     this.commits.close()
     this.db.close()
   }
+}
+
+function newerDatabase(path: string, version: number): PcgError {
+  return new PcgError('conflict', `a newer version wrote the database ${path}: its tables are of version ${version}`, {
+    subject: path,
+    remedy: `Run that newer version; this one knows tables up to version ${SCHEMA_VERSION}.`,
+  })
 }

@@ -22,6 +22,13 @@ export interface StoredEvent extends NewEvent {
   readonly revision: number
 }
 
+export interface GoneDetail {
+  /** What is still in the cloud. */
+  readonly left?: readonly string[]
+  /** Of the resource when it went. */
+  readonly generation?: number
+}
+
 export interface EventFilter {
   readonly kind?: string | undefined
   readonly name?: string | undefined
@@ -77,14 +84,19 @@ export class EventStore {
   }
 
   /** Notes that something is no more, so that watchers hear of it. */
-  addGone(tenant: string, key: ResourceKey, left: readonly string[] = []): void {
+  addGone(tenant: string, key: ResourceKey, { left = [], generation = 0 }: GoneDetail = {}): void {
     const revision = this.#database.nextRevision(tenant)
-    this.#statements.addGone.run(revision, tenant, key.kind, key.name, JSON.stringify(left))
+    this.#statements.addGone.run(revision, tenant, key.kind, key.name, generation, JSON.stringify(left))
     if (!this.#goneAdded.isDue(tenant)) return
     const oldest = this.#statements.goneBeyond.get(tenant, GONE_KEPT)?.revision
     if (oldest === undefined) return
     this.#statements.dropGone.run(tenant, oldest)
     this.#statements.forget.run(tenant, oldest)
+  }
+
+  /** The generation that the last one of this name had when it went; 0 if there was none, or it is forgotten. */
+  goneGeneration(tenant: string, key: ResourceKey): number {
+    return this.#statements.goneGeneration.get(tenant, key.kind, key.name)?.generation ?? 0
   }
 
   gone(tenant: string, after: number, limit: number): StoredGone[] {
@@ -130,7 +142,9 @@ function prepareAll(database: BrokerDatabase) {
     newest: database.prepare<StoredEvent>(
       `SELECT ${COLUMNS} FROM events WHERE tenant = ? AND ${matching} ORDER BY revision DESC LIMIT ?`,
     ),
-    addGone: change('INSERT INTO gone (revision, tenant, kind, name, left_behind) VALUES (?, ?, ?, ?, ?)'),
+    addGone: change(
+      'INSERT INTO gone (revision, tenant, kind, name, generation, left_behind) VALUES (?, ?, ?, ?, ?, ?)',
+    ),
     goneBeyond: database.prepare<{ revision: number }>(
       'SELECT revision FROM gone WHERE tenant = ? ORDER BY revision DESC LIMIT 1 OFFSET ?',
     ),
@@ -141,6 +155,9 @@ function prepareAll(database: BrokerDatabase) {
     ),
     gone: database.prepare<Omit<StoredGone, 'left'> & { left: string }>(
       'SELECT revision, kind, name, left_behind AS left FROM gone WHERE tenant = ? AND revision > ? ORDER BY revision LIMIT ?',
+    ),
+    goneGeneration: database.prepare<{ generation: number }>(
+      'SELECT generation FROM gone WHERE tenant = ? AND kind = ? AND name = ? ORDER BY revision DESC LIMIT 1',
     ),
     forgotten: database.prepare<{ through: number }>('SELECT through FROM forgotten_changes WHERE tenant = ?'),
   }

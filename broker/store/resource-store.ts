@@ -77,6 +77,11 @@ export class ResourceStore {
     return this.#statements.setStatus.run(JSON.stringify(status), now, revision, tenant, key.kind, key.name) > 0
   }
 
+  raiseGeneration(tenant: string, key: ResourceKey, by: number): void {
+    const revision = this.#database.nextRevision(tenant)
+    this.#statements.raiseGeneration.run(by, revision, tenant, key.kind, key.name)
+  }
+
   /** Gives the resource a new revision, because something that is shown with it changed. */
   touch(tenant: string, key: ResourceKey): void {
     this.#statements.touch.run(this.#database.nextRevision(tenant), tenant, key.kind, key.name)
@@ -144,6 +149,9 @@ function prepareAll(database: BrokerDatabase) {
     ),
     setStatus: change(
       'UPDATE resources SET status = ?, updated_at = ?, revision = ? WHERE tenant = ? AND kind = ? AND name = ?',
+    ),
+    raiseGeneration: change(
+      'UPDATE resources SET generation = generation + ?, revision = ? WHERE tenant = ? AND kind = ? AND name = ?',
     ),
     touch: change('UPDATE resources SET revision = ? WHERE tenant = ? AND kind = ? AND name = ?'),
     remove: change('DELETE FROM resources WHERE tenant = ? AND kind = ? AND name = ?'),

@@ -1,3 +1,6 @@
+/** Rises when a table changes: by it a broker knows a database that a newer one wrote. */
+export const SCHEMA_VERSION = 1
+
 /**
  * The tables of the broker. Times are ISO 8601 text, except those that are compared (ms since 1970). `revision` numbers come from
  * one counter (see `broker-database.ts`).
@@ -59,8 +62,10 @@ export const STORE_SCHEMA = `
 
   -- What watchers still have to hear about things that are no more.
   CREATE TABLE IF NOT EXISTS gone (
-    revision INTEGER PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, left_behind TEXT NOT NULL
+    revision INTEGER PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+    generation INTEGER NOT NULL, left_behind TEXT NOT NULL
   ) STRICT;
+  CREATE INDEX IF NOT EXISTS gone_names ON gone (tenant, kind, name, revision);
   CREATE INDEX IF NOT EXISTS gone_revisions ON gone (tenant, revision);
   CREATE TABLE IF NOT EXISTS forgotten_changes (tenant TEXT PRIMARY KEY, through INTEGER NOT NULL) STRICT;
 

@@ -150,6 +150,18 @@ export function describeMessageLog(name: string, open: () => Promise<LogUnderTes
       expect(await sequences(log, OTHER)).toEqual([1, 2, 3])
     })
 
+    test('skips sequences that were given before a backup was restored, and nothing that it has', async () => {
+      await log.publish(TOPIC, messages(2))
+      await log.skip(TOPIC, 1)
+      expect(await log.bounds(TOPIC)).toEqual({ trimmed: 0, last: 2 })
+      await log.skip(TOPIC, 7)
+      log = await subject.reopen()
+      expect(await log.publish(TOPIC, [message('later')])).toEqual([{ sequence: 8, duplicate: false }])
+      expect(await sequences(log)).toEqual([1, 2, 8])
+      await log.skip(OTHER, 3)
+      expect(await log.publish(OTHER, [message('first')])).toEqual([{ sequence: 4, duplicate: false }])
+    })
+
     test("remembers each consumer's position, which never goes back, also after a restart", async () => {
       await log.publish(TOPIC, messages(5))
       await log.acknowledge(TOPIC, 'gateway', 4)

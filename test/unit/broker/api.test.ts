@@ -139,7 +139,7 @@ describe('deleting', () => {
     expect((await get('/v1/machines/going-1')).status).toBe(404)
     expect((await get('/v1/machines/going-1/timeline')).status).toBe(404)
     expect((await site.apply(site.admin, going)).body).toMatchObject({
-      results: [{ result: 'created', generation: 1 }],
+      results: [{ result: 'created', generation: 2 }],
     })
   })
 
@@ -159,6 +159,15 @@ describe('deleting', () => {
     await remove('/v1/accounts/leaving')
     const answer = await site.apply(site.admin, cluster('late', { account: 'leaving', profile: 'base' }))
     expect(errorOf(answer)).toMatchObject({ subject: 'spec.account', message: expect.stringMatching(/being deleted/) })
+  })
+
+  test('a name that is made anew goes on with its generations, as a gateway takes no older one', async () => {
+    await site.apply(site.admin, profile('phoenix'))
+    await site.apply(site.admin, profile('phoenix', '1.99.0'))
+    await remove('/v1/profiles/phoenix')
+    expect((await site.apply(site.admin, profile('phoenix'))).body).toMatchObject({
+      results: [{ result: 'created', generation: 3 }],
+    })
   })
 
   test('a profile goes at once, and its gateway hears of it', async () => {

@@ -95,10 +95,20 @@ describe('attaching', () => {
     expect(await titles(third.resumeAfter)).toHaveLength(3)
   })
 
-  test("with a journal that is ahead of this broker's log is refused: the broker was set back", async () => {
-    await expect(site.attach(BERLIN, { lastDelivery: 99 })).rejects.toThrow(
-      /has command 99, but this broker has only 3/,
-    )
+  test("with a journal that is ahead of this broker's log, which was restored, gets what the broker has as something newer", async () => {
+    await site.attach()
+    await site.outbox.drain()
+    const second = await site.attach(BERLIN, { lastDelivery: 16 })
+    expect(second.resumeAfter).toBe(16)
+    await site.outbox.drain()
+    const sent = await site.sessions.deliveries(BERLIN, second.resumeAfter, 100)
+    expect(sent.map(({ sequence }) => sequence)).toEqual([17, 18, 19])
+    // It had 10 commands that are unknown here, so no resource can have risen by more.
+    expect(sent.map(({ payload }) => JSON.parse(Buffer.from(payload).toString()).generation)).toEqual([11, 11, 11])
+    expect(await get('/v1/clusters/prod')).toMatchObject({ generation: 11 })
+    expect(await reasons()).toContain('BrokerRestored')
+    const third = await site.attach(BERLIN, { lastDelivery: 19 })
+    expect(await titles(third.resumeAfter)).toEqual([])
   })
 
   test('is refused for a gateway that is unknown or revoked', async () => {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type BrokerStore, openStore } from '../../../broker/store/broker-store.ts'
 import { EVENTS_KEPT, GONE_KEPT, type NewEvent, SLACK } from '../../../broker/store/event-store.ts'
@@ -113,6 +116,16 @@ describe('revisions', () => {
   test('are refused outside a write', () => {
     expect(() => store.resources.put('acme', profile('a'), 1, '')).toThrow(/outside a transaction/)
   })
+})
+
+test('a database that a newer version wrote is refused, and left as it is', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'pcg-store-'))
+  const path = join(folder, 'broker.db')
+  const first = openStore(path, systemClock)
+  first.database.db.exec('PRAGMA user_version = 99')
+  first.database.close()
+  expect(() => openStore(path, systemClock)).toThrow(/a newer version wrote/)
+  await rm(folder, { recursive: true })
 })
 
 describe('tenants', () => {
