@@ -18,6 +18,7 @@ import { decodeText, literalText } from './bulk-text.ts'
 const SLASH = 47
 const BANG = 33
 const QUESTION = 63
+const GREATER = 62
 const COLON = 58
 const SPACE = 32
 
@@ -166,8 +167,13 @@ export class BulkParser {
 
 /** Where the tag's `>` is: the first that doesn't stand in an attribute's value. */
 function tagEnd(text: string, open: number): number {
-  let end = text.indexOf('>', open + 1)
   let at = open + 1
+  // Most tags are a name and nothing else. Past the end of the text the code is not a number, which ends the loop too.
+  for (let code = text.charCodeAt(at); code > SPACE; code = text.charCodeAt(at)) {
+    if (code === GREATER) return at
+    at += 1
+  }
+  let end = text.indexOf('>', at)
   while (end !== -1) {
     const quote = quoteBetween(text, at, end)
     if (quote === -1) return end
@@ -189,10 +195,25 @@ function quoteBetween(text: string, from: number, to: number): number {
 
 const ATTRIBUTE = /([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g
 
-/** `xsi:type` under whatever prefix, without the prefix of its value; a reference's plain `type` where there is none. */
+const MAX_KNOWN_TYPES = 1024
+/** What a tag's attributes say of its type. A vCenter writes few that differ. */
+const knownTypes = new Map<string, string>()
+
 function typeIn(text: string, from: number, to: number): string {
+  const attributes = text.slice(from, to)
+  const known = knownTypes.get(attributes)
+  if (known !== undefined) return known
+  // A copy: a part of the chunk's text would keep all of it.
+  const copy = Buffer.from(attributes, 'latin1').toString('latin1')
+  const type = readType(copy)
+  if (knownTypes.size < MAX_KNOWN_TYPES) knownTypes.set(copy, type)
+  return type
+}
+
+/** `xsi:type` under whatever prefix, without the prefix of its value; a reference's plain `type` where there is none. */
+function readType(attributes: string): string {
   let plain = ''
-  for (const [, name = '', quoted, apostrophed] of text.slice(from, to).matchAll(ATTRIBUTE)) {
+  for (const [, name = '', quoted, apostrophed] of attributes.matchAll(ATTRIBUTE)) {
     const value = quoted ?? apostrophed ?? ''
     if (name === 'type') plain = value
     else if (name.endsWith(':type')) return value.slice(value.indexOf(':') + 1)

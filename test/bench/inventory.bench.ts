@@ -25,7 +25,7 @@ export const bench: Bench = {
   peer: "govmomi's client (Go)",
   needs: ['vcsim'],
   warmUps: 2,
-  rounds: 5,
+  rounds: 7,
   metrics: [
     { name: 'memory', unit: 'MB', goal: { of: 'ours', atMost: 300 } },
     { name: 'time', unit: 'ms', goal: { of: 'ratio', atMost: 0.35 } },
