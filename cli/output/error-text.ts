@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type { ErrorDetail, PcgError } from '../../runtime/pcg-error.ts'
 import type { Output } from '../host.ts'
 import { paintFor, printable } from './paint.ts'
+import { ended, sentence } from './sentence.ts'
 
 /** The block on stderr that tells a user what failed: what, about which object, and what to do. Nothing is said twice. */
 export function errorText(error: PcgError, output: Output, debug: boolean): string {
@@ -17,7 +18,8 @@ export function errorText(error: PcgError, output: Output, debug: boolean): stri
   }
   const remedies = [error.remedy, ...(details.length === 0 ? error.details.map(({ remedy }) => remedy) : [])]
   const remedy = remedies.find((each) => each !== undefined)
-  if (remedy !== undefined && !details.some((detail) => detail.remedy === remedy)) lines.push(sentence(remedy))
+  if (remedy !== undefined && !details.some((detail) => detail.remedy === remedy))
+    lines.push(sentence(printable(remedy)))
   if (debug) lines.push(inspect(error, { depth: 5 }))
   else if (error.code === 'internal' && error.cause !== undefined)
     lines.push(paint.dim('PCG_DEBUG=1 shows where it comes from.'))
@@ -29,13 +31,4 @@ function subjectOf(error: PcgError, details: readonly ErrorDetail[]): string {
   const { subject } = error
   if (subject === undefined || error.message.includes(subject)) return ''
   return details.some((detail) => detail.subject === subject) ? '' : `${printable(subject)}: `
-}
-
-function sentence(text: string): string {
-  const words = printable(text)
-  return ended(words.charAt(0).toUpperCase() + words.slice(1))
-}
-
-function ended(sentence: string): string {
-  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`
 }

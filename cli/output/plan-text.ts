@@ -2,6 +2,7 @@ import type { Finding, PlanAnswer, PlanEntry } from '../../resources/query.ts'
 import type { Output } from '../host.ts'
 import { withoutName } from './columns.ts'
 import { type Paint, paintFor, paintState, printable } from './paint.ts'
+import { ended, sentence } from './sentence.ts'
 
 const SIGNS: Readonly<Record<PlanEntry['action'], string>> = { create: '+', replace: '±', delete: '-', change: '~' }
 
@@ -37,10 +38,10 @@ function summary(entries: readonly PlanEntry[]): string {
 export function findingLines(findings: readonly Finding[], paint: Paint): string {
   return findings
     .map(({ severity, subject, message, remedy }) => {
-      const advice = remedy === undefined ? '' : ` ${paint.dim(printable(remedy))}`
       const state = `${paintState(paint, severity)}${' '.repeat(Math.max(0, 7 - severity.length))}`
-      return `  ${state}  ${paint.bold(printable(subject))}: ${printable(message)}${advice === '' ? '' : `.${advice}`}\n`
+      const said = `${paint.bold(printable(subject))}: ${printable(message)}`
+      const advice = remedy === undefined ? '' : ` ${paint.dim(sentence(printable(remedy)))}`
+      return `  ${state}  ${advice === '' ? said : `${ended(said)}${advice}`}\n`
     })
     .join('')
-    .replaceAll('..', '.')
 }
