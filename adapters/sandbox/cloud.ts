@@ -73,12 +73,13 @@ export class SandboxCloud {
     for (const vm of this.#vms.values()) {
       if (vm.task !== null) this.#follow(vm, vm.task)
       if (vm.guest === 'booting' || vm.guest === 'reporting') this.#boot(vm)
-      else if (vm.guest === 'up') this.#controlPlanes.up(vm)
     }
   }
 
   configure(limits: SandboxLimits): void {
     this.#limits = limits
+    // Guests that were up before this process wait until it is known how often they ask.
+    for (const vm of this.#vms.values()) if (vm.guest === 'up') this.#controlPlanes.up(vm)
   }
 
   /** How many more VMs fit. */

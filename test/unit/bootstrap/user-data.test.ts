@@ -129,9 +129,11 @@ describe('the machines that join', () => {
     expect(renderUserData(bootstrapInput('worker'))).not.toContain(SECRETS.certificateKey)
   })
 
-  it('ask for wanted join tokens only on the control plane', () => {
+  it('ask who joins and leaves only on the control plane', () => {
     const asks = (kind: MachineKind) => files(kind).has('/etc/systemd/system/pcg-join-wanted.timer')
     expect([asks('init'), asks('control-plane'), asks('worker')]).toEqual([true, true, false])
+    const takesOut = (kind: MachineKind) => files(kind).has('/usr/local/lib/pcg/leave.sh')
+    expect([takesOut('init'), takesOut('control-plane'), takesOut('worker')]).toEqual([true, true, false])
   })
 })
 

@@ -119,6 +119,85 @@ describe('a guest of the sandbox', () => {
   })
 })
 
+describe('the guests of a control plane', () => {
+  const QUICK = { latencyMs: { create: 0, power: 0, boot: 0, delete: 0, ask: 5 } }
+
+  /** A gateway that wants whom to leave, and says so to those that it is to be said to. */
+  async function gateway(orders: { actor: string | null; asked: string[]; left: string[] }): Promise<PhoneHomeServer> {
+    const server = await startPhoneHome({
+      ...DEPENDENCIES,
+      host: '127.0.0.1',
+      port: 0,
+      folder: join(folder, 'phone-home'),
+      sink: {
+        report: async () => 'accepted',
+        joinWanted: async (uid) => {
+          orders.asked.push(uid)
+          const acts = uid === orders.actor && orders.left.length === 0
+          const leaving = acts ? [{ name: 'prod-workers-7', role: 'worker', how: 'drain' } as const] : []
+          return { tokens: [], certificateKey: '', leaving, againSeconds: uid === orders.actor ? 10 : null }
+        },
+        left: async (uid, _hash, { machine, outcome }) => {
+          orders.left.push(`${uid} ${machine} ${outcome}`)
+          return 'accepted'
+        },
+      },
+    })
+    open.push(server)
+    return server
+  }
+
+  const guest = (server: PhoneHomeServer, cluster = 'prod'): MachineSpec => {
+    const spec = bootable(server)
+    return {
+      ...spec,
+      owner: { ...spec.owner, cluster },
+      userData: `${spec.userData}  - path: /usr/local/lib/pcg/join-wanted.sh\n    content: ''\n`,
+    }
+  }
+
+  it('ask in turn, and the one that the gateway chose reports as left who is to leave', async () => {
+    const orders = { actor: null as string | null, asked: [] as string[], left: [] as string[] }
+    const server = await gateway(orders)
+    const { adapter } = tracked(sandbox(QUICK))
+    const [one, other] = [guest(server), guest(server)]
+    for (const spec of [one, other]) await drive(adapter, spec, CONTEXT.signal)
+    await vi.waitFor(() => expect(new Set(orders.asked)).toEqual(new Set([one.owner.machine, other.owner.machine])))
+    orders.actor = other.owner.machine
+    await vi.waitFor(() => expect(orders.left).toEqual([`${orders.actor} prod-workers-7 left`]))
+  })
+
+  it('fall silent when they are off, and workers never ask', async () => {
+    const orders = { actor: null, asked: [] as string[], left: [] }
+    const server = await gateway(orders)
+    const { cloud, adapter } = tracked(sandbox(QUICK))
+    const [spec, worker] = [guest(server), bootable(server)]
+    for (const each of [spec, worker]) await drive(adapter, each, CONTEXT.signal)
+    await vi.waitFor(() => expect(orders.asked).toContain(spec.owner.machine))
+    cloud.outside.powerOff(spec.owner.machine)
+    await DEPENDENCIES.clock.sleep(40, CONTEXT.signal)
+    const before = orders.asked.length
+    await DEPENDENCIES.clock.sleep(40, CONTEXT.signal)
+    expect(orders.asked.length).toBe(before)
+    expect(orders.asked).not.toContain(worker.owner.machine)
+  })
+
+  it('ask again after a restart of the sandbox', async () => {
+    const orders = { actor: null, asked: [] as string[], left: [] }
+    const server = await gateway(orders)
+    const store = () => fileStore(join(folder, 'asking.db'))
+    const before = tracked(sandbox({ latencyMs: { ...QUICK.latencyMs, ask: 600_000 } }, store()))
+    const spec = guest(server)
+    await drive(before.adapter, spec, CONTEXT.signal)
+    await vi.waitFor(() => expect(before.cloud.find(spec.owner.machine)?.guest).toBe('up'))
+    await before.cloud.close()
+    expect(orders.asked).toEqual([])
+    const { cloud } = tracked(sandbox(QUICK, store()))
+    expect(cloud.find(spec.owner.machine)?.asks).toBe(true)
+    await vi.waitFor(() => expect(orders.asked).toContain(spec.owner.machine))
+  })
+})
+
 describe('a sandbox that is kept in a file', () => {
   const reopened = (overrides: object = {}) => tracked(sandbox(overrides, fileStore(join(folder, 'sandbox.db'))))
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { readPhoneHome } from '../../../adapters/sandbox/user-data.ts'
+import { asksGateway, readPhoneHome } from '../../../adapters/sandbox/user-data.ts'
 import { renderUserData } from '../../../gateway/bootstrap/user-data.ts'
-import { bootstrapInput } from '../bootstrap/fixtures.ts'
+import { bootstrapInput, layers } from '../bootstrap/fixtures.ts'
 
 const FILE = { url: 'https://10.0.0.2:8443/machines/x', token: 'secret', authority: 'PEM\n' }
 const JSON_TEXT = JSON.stringify(FILE)
@@ -14,6 +14,13 @@ describe('what a sandbox guest reads from its user-data', () => {
       token: input.phoneHome.token,
       authority: input.phoneHome.authority,
     })
+  })
+
+  it('is whether it is of a control plane of Kubernetes', () => {
+    const none = layers({ kubernetes: { distribution: 'none', version: '1.31.4' } })
+    const asks = (...input: Parameters<typeof bootstrapInput>) => asksGateway(renderUserData(bootstrapInput(...input)))
+    expect([asks('init'), asks('control-plane'), asks('worker')]).toEqual([true, true, false])
+    expect(asks('control-plane', { layers: none })).toBe(false)
   })
 
   it.each<[string, string]>([
