@@ -11,8 +11,8 @@ import type { Duties, Leaver } from '../bootstrap/phone-home.ts'
 import { canTakeOut, type Departure, DRAIN_PATIENCE_MS, LEAVE_PATIENCE_MS } from './departure.ts'
 import type { MachineRecord } from './machine-record.ts'
 
-/** Longer than a turn of the machines' script takes. */
-const LEASE_MS = 3 * 60_000
+/** Longer than a turn of `join-wanted.sh` takes, with every call in it at its time limit. */
+const LEASE_MS = 4 * 60_000
 /** How many a machine is given at once: it drains them side by side, and each takes a kubectl. */
 const BATCH = 8
 /** While its cluster changes, the one that acts asks so often; the others as always. */

@@ -141,7 +141,22 @@ describe('a machine of a kubeadm cluster', () => {
     expect(events('NotLeft')).toEqual([])
   })
 
-  it('is taken out on the word of its own control plane alone, and never on its own', async () => {
+  it('of the control plane leaves one at a time, and not on its own word', async () => {
+    await ready(cluster({ controlPlane: 3, workers: 0 }))
+    await site.put(cluster({ controlPlane: 1, workers: 0 }))
+    const { leaver, actor } = await oneLeaving()
+    expect(await site.tell(leaver, { machine: leaver.name, outcome: 'left' })).toBe('accepted')
+    expect(site.journal.machines.get(leaver.uid)?.departure.state).toBe('asked')
+    expect(names()).toHaveLength(3)
+    await site.tell(actor, { machine: leaver.name, outcome: 'left' })
+    await site.until(() => !inCloud().includes(leaver.name))
+    const next = await oneLeaving()
+    await site.tell(next.actor, { machine: next.leaver.name, outcome: 'left' })
+    await site.ready()
+    expect(controlPlane()).toHaveLength(1)
+  })
+
+  it('is taken out on the word of its own control plane alone', async () => {
     await ready(cluster({ workers: 2 }))
     await site.put(cluster({ workers: 1 }))
     const { leaver, actor } = await oneLeaving()
