@@ -90,6 +90,8 @@ function valueProblem(issue: z.core.$ZodIssue, value: unknown): ResourceProblem 
   const problem = { path: issue.path, unknownField: false } as const
   if (value === undefined)
     return { ...problem, message: issue.code === 'invalid_type' ? 'is required' : `is required, and ${issue.message}` }
+  const remedy = issue.code === 'custom' ? issue.params?.remedy : undefined
+  if (typeof remedy === 'string') return { ...problem, message: issue.message, remedy }
   const near = typeof value === 'string' ? nearName(value, choicesOf(issue)) : undefined
   const message = showsValue(issue, value) ? `${issue.message}, and is ${JSON.stringify(value)}` : issue.message
   return near === undefined ? { ...problem, message } : { ...problem, message, remedy: `Did you mean ${near}?` }
