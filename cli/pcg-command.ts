@@ -14,7 +14,15 @@ export interface GlobalOptions extends ContextFlags {
 }
 
 /** How completion finds what may stand in an argument's place. */
-export type ArgumentSource = 'kinds' | 'gateways' | 'accounts' | 'clusters' | 'names-of-kind' | 'files' | 'keys'
+export type ArgumentSource =
+  | 'kinds'
+  | 'gateways'
+  | 'accounts'
+  | 'clusters'
+  | 'machines'
+  | 'names-of-kind'
+  | 'files'
+  | 'keys'
 
 /** A command with examples, which know what its arguments are. */
 export class PcgCommand extends Command {

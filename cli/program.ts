@@ -15,6 +15,7 @@ import { ledgerCommand } from './commands/ledger.ts'
 import { planCommand } from './commands/plan.ts'
 import { quickstartCommand } from './commands/quickstart.ts'
 import { revokeCommand } from './commands/revoke.ts'
+import { sandboxCommand } from './commands/sandbox.ts'
 import { secretCommand } from './commands/secret.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { versionCommand } from './commands/version.ts'
@@ -62,6 +63,7 @@ export function buildProgram(host: Host): PcgCommand {
     .addCommand(group('Look', verifyCommand(host)))
     .addCommand(group('Look', ledgerCommand(host)))
     .addCommand(group('More', keysCommand(host)))
+    .addCommand(group('More', sandboxCommand(host)))
     .addCommand(group('More', completionCommand(host)))
     .addCommand(group('More', versionCommand(host)))
     .addCommand(completeCommand(host), { hidden: true })

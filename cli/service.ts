@@ -14,8 +14,6 @@ export interface RunningService {
   close(): Promise<void>
 }
 
-const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
-
 /** The line by which a supervised process tells its parent that it is up. */
 export const READY_PREFIX = 'ready '
 
@@ -28,8 +26,6 @@ export async function runService(
   options: ServiceOptions,
   start: (log: Log, signal: AbortSignal) => Promise<RunningService>,
 ): Promise<void> {
-  if (!LEVELS.includes(options.logLevel))
-    throw new PcgError('invalid', `must be one of ${LEVELS.join(', ')}`, { subject: '--log-level' })
   const log = createLog({
     level: options.logLevel,
     pretty: host.err.isTerminal,

@@ -1,6 +1,6 @@
 import type { ApplyResult } from '../api-types.ts'
 import type { Host } from '../host.ts'
-import { durationOption, repeatedOption } from '../options.ts'
+import { durationOption, filesOption } from '../options.ts'
 import { PcgCommand } from '../pcg-command.ts'
 import { withSession } from '../session.ts'
 
@@ -15,14 +15,10 @@ export function applyCommand(host: Host): PcgCommand {
   const command = new PcgCommand('apply')
     .summary('make or change what files describe')
     .description('Make or change what files describe. All of it is taken, or nothing.')
-    .requiredOption<readonly string[]>(
-      '-f, --filename <file>',
-      'YAML or JSON file, folder, or - for stdin; may be repeated',
-      repeatedOption,
-    )
+    .addOption(filesOption())
     .option('--dry-run', 'check all of it and say what would change, but change nothing')
     .option('--wait', 'show the progress until its clusters are ready')
-    .option('--timeout <duration>', 'how long to wait, like 90s or 30m', durationOption, 30 * 60_000)
+    .addOption(durationOption('--timeout <duration>', 'how long to wait, like 90s or 30m', '30m'))
     .example('pcg apply -f cluster.yaml --wait', 'make a cluster, and see it grow')
     .example('pcg apply -f examples/sandbox --dry-run', 'check all files of a folder')
     .example('pcg get cluster demo -o yaml | sed s/1.31.4/1.31.5/ | pcg apply -f -', 'change what is there')

@@ -1,15 +1,19 @@
 import { join, resolve } from 'node:path'
 import type { Host } from '../host.ts'
-import { type Address, addressOption, repeatedOption } from '../options.ts'
+import {
+  type Address,
+  addressOption,
+  logLevelOption,
+  repeatedOption,
+  type ServiceFlags,
+  supervisedOption,
+} from '../options.ts'
 import { PcgCommand } from '../pcg-command.ts'
 
-interface Options {
-  readonly state: string
+interface Options extends ServiceFlags {
   readonly api: Address
   readonly tunnel: Address
   readonly name?: readonly string[]
-  readonly logLevel: string
-  readonly supervised?: boolean
 }
 
 export function brokerCommand(host: Host): PcgCommand {
@@ -17,15 +21,15 @@ export function brokerCommand(host: Host): PcgCommand {
     .summary('run a broker')
     .description('Run a broker: the end that tenants talk to, and that gateways dial.')
     .option('--state <folder>', 'where it keeps all that it knows', './broker')
-    .option('--api <address>', 'where tenants reach it', addressOption, { host: '0.0.0.0', port: 8443 })
-    .option('--tunnel <address>', 'where gateways reach it', addressOption, { host: '0.0.0.0', port: 8444 })
+    .addOption(addressOption('--api <address>', 'where tenants reach it', '0.0.0.0:8443'))
+    .addOption(addressOption('--tunnel <address>', 'where gateways reach it', '0.0.0.0:8444'))
     .option(
       '--name <name>',
       'a DNS name or address by which it is reached, for its certificate; may be repeated',
       repeatedOption,
     )
-    .option('--log-level <level>', 'debug, info, warn or error', 'info')
-    .option('--supervised', 'end when stdin does, and tell on stdout where it listens (for a parent process)')
+    .addOption(logLevelOption())
+    .addOption(supervisedOption())
     .example('pcg broker --state /var/lib/pcg/broker --name broker.example.com', 'on every address of this machine')
     .example('pcg broker --api 127.0.0.1:8443 --tunnel 127.0.0.1:8444', 'for this machine only')
     .addCommand(tenantCommand(host))

@@ -24,7 +24,7 @@ export function deleteCommand(host: Host): PcgCommand {
     .argument('[name]', 'which one; KIND/NAME does as well')
     .option('--wait', 'wait until it is gone')
     .option('--forget', 'give up on it: leave in the cloud what is there, and say what that is')
-    .option('--timeout <duration>', 'how long to wait, like 90s or 30m', durationOption, 30 * 60_000)
+    .addOption(durationOption('--timeout <duration>', 'how long to wait, like 90s or 30m', '30m'))
     .example('pcg delete cluster demo --wait', 'delete its machines, and wait for that')
     .example('pcg delete cluster demo --forget', 'when its cloud is gone for good')
     .completes('kinds', 'names-of-kind')

@@ -7,6 +7,7 @@ import { paintFor } from '../output/paint.ts'
 import { relative } from '../output/time.ts'
 import { PcgCommand } from '../pcg-command.ts'
 import { withSession } from '../session.ts'
+import { typedName } from '../typed-name.ts'
 
 interface Options {
   readonly ttl?: number
@@ -21,7 +22,7 @@ export function enrollCommand(host: Host): PcgCommand {
       'Make a one-time token by which a gateway joins, and the gateway itself if there is none of that name.',
     )
     .argument('<gateway>', 'its name')
-    .option('--ttl <duration>', 'how long the token counts, like 30m or 24h', durationOption)
+    .addOption(durationOption('--ttl <duration>', 'how long the token counts, like 30m or 24h'))
     .example('pcg enroll site-a', 'prints the token and the command to run on site')
     .example('pcg enroll site-a --ttl 24h -o json', 'for a script that installs the gateway')
     .completes('gateways')
@@ -37,13 +38,14 @@ export function enrollCommand(host: Host): PcgCommand {
         return
       }
       const paint = paintFor(host.out)
+      const pcg = typedName(host)
       const ends = relative(expiresAt, host.clock.now())
       host.out.write(
         `${isNew ? `Gateway ${name} is made. ` : ''}It joins once with this token, which ends ${ends} and is not shown again:\n\n` +
           `${token}\n\n` +
-          `On the machine on site that becomes the gateway:\n\n` +
-          `  ${paint.bold(`PCG_JOIN_TOKEN=${token} pcg gateway --state ./gateway`)}\n\n` +
-          `Then \`pcg get gateway ${name}\` shows it as Connected.\n`,
+          `On the machine on site that becomes the gateway run this, and paste the token when it asks:\n\n` +
+          `  ${paint.bold(`${pcg} gateway --state ./gateway --token-file -`)}\n\n` +
+          `Then \`${pcg} get gateway ${name}\` shows it as Connected.\n`,
       )
     })
   })

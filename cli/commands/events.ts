@@ -42,10 +42,10 @@ async function writeEvents(
   follow: boolean,
 ): Promise<void> {
   if (format !== 'table') {
-    const { writeDocument } = await import('../output/document.ts')
+    const { writeList } = await import('../output/document.ts')
     // A stream can't be one JSON text: each event is a line of its own then.
     if (format === 'json' && follow) for (const event of events) host.out.write(`${JSON.stringify(event)}\n`)
-    else await writeDocument(host.out, format, format === 'json' ? { events } : events)
+    else await writeList(host.out, format, 'events', events)
     return
   }
   if (events.length === 0) {

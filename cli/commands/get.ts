@@ -43,10 +43,11 @@ async function show(
     }),
   )
   if (format !== 'table') {
-    const { itemDocument, writeDocument } = await import('../output/document.ts')
+    const { itemDocument, writeDocument, writeList } = await import('../output/document.ts')
     const documents = lists.flatMap(([, items]) => items.map(itemDocument))
     const one = name !== undefined ? documents[0] : undefined
-    await writeDocument(host.out, format, one ?? (format === 'json' ? { items: documents } : documents))
+    if (one === undefined) await writeList(host.out, format, 'items', documents)
+    else await writeDocument(host.out, format, one)
     return
   }
   const { writeItems } = await import('../output/items.ts')

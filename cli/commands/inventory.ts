@@ -19,8 +19,8 @@ export function inventoryCommand(host: Host): PcgCommand {
       const all = await client.inventory(account, host.signal)
       const items = all.filter(({ kind }) => options.kind === undefined || kind === options.kind)
       if (format !== 'table') {
-        const { writeDocument } = await import('../output/document.ts')
-        await writeDocument(host.out, format, format === 'json' ? { items } : items)
+        const { writeList } = await import('../output/document.ts')
+        await writeList(host.out, format, 'items', items)
         return
       }
       if (items.length === 0) {

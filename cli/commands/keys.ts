@@ -58,8 +58,8 @@ function listCommand(host: Host): PcgCommand {
     await withSession(host, command, async ({ client, format }) => {
       const keys = await client.keys(host.signal)
       if (format !== 'table') {
-        const { writeDocument } = await import('../output/document.ts')
-        await writeDocument(host.out, format, format === 'json' ? { keys } : keys)
+        const { writeList } = await import('../output/document.ts')
+        await writeList(host.out, format, 'keys', keys)
         return
       }
       const { renderTable } = await import('../output/table.ts')

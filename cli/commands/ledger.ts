@@ -27,8 +27,8 @@ export function ledgerCommand(host: Host): PcgCommand {
       const gateway = typed ?? (await onlyGateway(client, host.signal))
       const entries = await client.ledger(gateway, options.cluster, host.signal)
       if (format !== 'table') {
-        const { writeDocument } = await import('../output/document.ts')
-        await writeDocument(host.out, format, format === 'json' ? { entries } : entries)
+        const { writeList } = await import('../output/document.ts')
+        await writeList(host.out, format, 'entries', entries)
         return
       }
       if (entries.length === 0) {

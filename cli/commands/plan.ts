@@ -1,7 +1,7 @@
 import type { Finding, PlanAnswer } from '../../resources/query.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
 import type { Host } from '../host.ts'
-import { repeatedOption } from '../options.ts'
+import { filesOption } from '../options.ts'
 import { PcgCommand } from '../pcg-command.ts'
 import { withSession } from '../session.ts'
 
@@ -9,11 +9,7 @@ export function planCommand(host: Host): PcgCommand {
   const command = new PcgCommand('plan')
     .summary('show what applying files would do, step by step')
     .description('Show the exact steps that applying files would lead to. Changes nothing.')
-    .requiredOption<readonly string[]>(
-      '-f, --filename <file>',
-      'YAML or JSON file, folder, or - for stdin; may be repeated',
-      repeatedOption,
-    )
+    .addOption(filesOption())
     .example('pcg plan -f cluster.yaml', 'each machine that would be made, replaced or deleted, and its steps')
     .example('pcg plan -f cluster.yaml -o json', 'the same for a program')
     .viaBroker()

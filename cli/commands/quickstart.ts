@@ -26,7 +26,7 @@ export function quickstartCommand(host: Host): PcgCommand {
     )
     .option('--exit', 'end when the cluster is ready, in place of staying up')
     .option('--state <folder>', 'where it keeps everything', './.pcg/quickstart')
-    .option('--timeout <duration>', 'how long the cluster may take', durationOption, 3 * 60_000)
+    .addOption(durationOption('--timeout <duration>', 'how long the cluster may take', '3m'))
     .example('pcg quickstart', 'in seconds, with nothing else installed')
     .example('pcg quickstart --cloud vsphere', "the same through vCenter's API; installs Go's vcsim the first time")
     .example('pcg quickstart --exit', 'to see whether it works')

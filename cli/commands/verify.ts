@@ -19,8 +19,8 @@ export function verifyCommand(host: Host): PcgCommand {
         const { findingLines } = await import('../output/plan-text.ts')
         host.out.write(findingLines(findings, paintFor(host.out)))
       } else {
-        const { writeDocument } = await import('../output/document.ts')
-        await writeDocument(host.out, format, format === 'json' ? { findings } : findings)
+        const { writeList } = await import('../output/document.ts')
+        await writeList(host.out, format, 'findings', findings)
       }
       const errors = findings.filter(({ severity }) => severity === 'error').length
       if (errors > 0)

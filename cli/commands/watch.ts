@@ -15,7 +15,7 @@ export function watchCommand(host: Host): PcgCommand {
     .description('Show clusters and their machines as they change: bars on a terminal, lines elsewhere.')
     .argument('[cluster]', 'only this one')
     .addOption(new Option('--until <state>', 'end with 0 when all of them are').choices(['ready', 'gone']))
-    .option('--timeout <duration>', 'end with 6 when they are not by then, like 90s or 30m', durationOption)
+    .addOption(durationOption('--timeout <duration>', 'end with 6 when they are not by then, like 90s or 30m'))
     .example('pcg watch', 'all clusters, till Ctrl-C')
     .example('pcg watch demo --until ready --timeout 20m', 'for scripts')
     .completes('clusters')

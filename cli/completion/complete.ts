@@ -115,6 +115,8 @@ async function namesFrom(
       return await namesOf('CloudAccount', host)
     case 'clusters':
       return await namesOf('Cluster', host)
+    case 'machines':
+      return await namesOf('Machine', host)
     case 'names-of-kind':
       return await quietly(() => namesOf(parseKind(given[0] ?? ''), host))
     case 'keys':

@@ -14,6 +14,16 @@ export async function writeDocument(output: Output, format: 'json' | 'yaml', val
   output.write(documents.map(text).join('---\n'))
 }
 
+/** Writes a list for programs: JSON as an object with the list in `field`, YAML with a document for each entry. */
+export async function writeList(
+  output: Output,
+  format: 'json' | 'yaml',
+  field: string,
+  list: readonly unknown[],
+): Promise<void> {
+  await writeDocument(output, format, format === 'json' ? { [field]: list } : list)
+}
+
 /** An item as the resource that it is, which may be applied again, with what is known of it in `status`. */
 export function itemDocument(item: Item): object {
   if (!('resource' in item))

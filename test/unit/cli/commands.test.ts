@@ -211,8 +211,16 @@ describe('enroll', () => {
     const { code, stdout } = await here('enroll site-a --ttl 30m')
     expect(code).toBe(0)
     expect(stdout).toContain('Gateway site-a is made.')
-    expect(stdout).toContain('PCG_JOIN_TOKEN=pcg1.abc pcg gateway --state ./gateway\n')
+    expect(stdout).toContain('\npcg1.abc\n')
+    expect(stdout).toContain('\n  pcg gateway --state ./gateway --token-file -\n')
     expect(broker.asked.at(-1)?.body).toEqual({ ttlSeconds: 1800 })
+  })
+
+  it('prints that command as npm runs it where npm ran this one', async () => {
+    broker.on('POST /v1/apply', { json: { results: [] } })
+    broker.on('POST /v1/gateways/site-a/token', { json: token })
+    const { stdout } = await here('enroll site-a', { env: { npm_command: 'exec' } })
+    expect(stdout).toContain('\n  npx pcg gateway --state ./gateway --token-file -\n')
   })
 
   it('leaves one that is there as it is', async () => {
@@ -253,6 +261,28 @@ describe('verify, inventory, ledger, plan, events, keys', () => {
       code: 2,
       stderr: 'pcg: which gateway?\nName one of site-a, site-b.\n',
     })
+  })
+
+  it('plan prints each entry with its reason and numbered steps, those of a replacement too', async () => {
+    const entries = [
+      {
+        action: 'replace',
+        kind: 'Machine',
+        name: 'demo-1',
+        reason: 'its profile changed',
+        steps: ['clone t to demo-2', 'delete demo-1'],
+      },
+      { action: 'delete', kind: 'Machine', name: 'demo-3', reason: 'its pool shrinks', steps: ['power off demo-3'] },
+    ]
+    broker.on('POST /v1/plan', {
+      json: { entries, findings: [{ severity: 'ok', subject: 'zone', message: 'is there' }] },
+    })
+    const { code, stdout } = await here('plan -f -', { stdin: CLUSTER_YAML })
+    expect(code).toBe(0)
+    expect(stdout).toBe(
+      '± replace machine demo-1  its profile changed\n    1. clone t to demo-2\n    2. delete\n' +
+        '- delete machine demo-3  its pool shrinks\n    1. power off\n\n1 to replace, 1 to delete.\n',
+    )
   })
 
   it('plan ends with 1 where it would not get to its end', async () => {

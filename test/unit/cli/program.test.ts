@@ -20,7 +20,7 @@ function optionsOf(command: PcgCommand): readonly Option[] {
 describe('the command tree', () => {
   it('has every command of the product', () => {
     expect(program.commands.map((command) => command.name()).filter((name) => !name.startsWith('__'))).toEqual(
-      'quickstart broker gateway enroll revoke apply plan delete secret get describe watch events inventory verify ledger keys completion version'.split(
+      'quickstart broker gateway enroll revoke apply plan delete secret get describe watch events inventory verify ledger keys sandbox completion version'.split(
         ' ',
       ),
     )
@@ -49,6 +49,16 @@ describe('the command tree', () => {
     }
   })
 
+  it.each(commands)('%s shows each default as it would be typed', (_, command) => {
+    for (const option of command.options) {
+      const { defaultValue, defaultValueDescription, flags } = option
+      const shown = defaultValueDescription ?? defaultValue
+      expect(['undefined', 'string', flags.includes('<count>') ? 'number' : 'string'], flags).toContain(typeof shown)
+      if (option.parseArg !== undefined && typeof shown === 'string')
+        expect(option.parseArg(shown, undefined), flags).toEqual(defaultValue)
+    }
+  })
+
   it.each(commands.filter(([path]) => !path.includes('__')))('%s --help shows them, and ends with 0', async (path) => {
     const { code, stdout } = await pcg([...path.split(' ').slice(1), '--help'])
     expect(code).toBe(0)
@@ -74,6 +84,12 @@ describe('wrong usage ends with 2, says what is wrong, and where help is', () =>
     [['get', 'clutser'], 'clutser: there is no such kind of resource', 'Did you mean cluster?'],
     [['describe', 'cluster'], 'which of the clusters? The name is missing', '`pcg get clusters` lists them'],
     [['delete', 'machine', 'demo-1'], "a machine can't be deleted by itself", 'Lower the count of its pool'],
+    [['gateway', '--token', 'pcg1.secret'], "unknown option '--token'", '`pcg gateway --help`'],
+    [['gateway', '--advertise', 'https://10.0.0.5:8080'], 'like 10.0.0.5', '`pcg gateway --help`'],
+    [['gateway', '--log-level', 'loud'], 'Allowed choices are trace, debug', '`pcg gateway --help`'],
+    [['gateway', '--token-file', '-', '--supervised'], "can't both have stdin", 'PCG_JOIN_TOKEN'],
+    [['gateway', '--token-file', '-'], 'stdin: there is no token in it', '`pcg enroll GATEWAY` makes one'],
+    [['sandbox', 'resize', 'demo-1', '0'], 'a whole number, 1 or more', '`pcg sandbox resize --help`'],
     [['completion', 'fish'], 'Allowed choices are bash, zsh', '`pcg completion --help`'],
   ])('%j', async (args, what, remedy) => {
     const { code, stdout, stderr } = await pcg(args)
