@@ -12,6 +12,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { AccountSession } from './accounts/account-session.ts'
 import { type AccountListener, Accounts } from './accounts/accounts.ts'
+import { ClusterReporter } from './clusters/cluster-reporter.ts'
 import { ClusterWorker } from './clusters/cluster-worker.ts'
 import type { Accepted } from './journal/desired-table.ts'
 import type { Journal } from './journal/journal.ts'
@@ -72,6 +73,7 @@ export class Orchestrator implements AccountListener {
       journal,
       accounts: this.accounts,
       changes: this.#changes,
+      reporter: new ClusterReporter(journal, clock),
       owner,
       phoneHome,
       clock,

@@ -112,6 +112,8 @@ export type SandboxPlacement = Extract<Placement, { cloud: 'sandbox' }>
 
 export interface ClusterStatus {
   readonly observedGeneration: number
+  /** Of the profile that the machines are made from; null until it has arrived. */
+  readonly profileGeneration: number | null
   readonly phase: 'Provisioning' | 'Ready' | 'Updating' | 'Degraded' | 'Failed' | 'Deleting'
   readonly machines: {
     readonly desired: number

@@ -39,6 +39,13 @@ interface Open {
   readonly session: AccountSession
 }
 
+export interface Unusable {
+  /** Why the account can't be used. */
+  readonly unusable: string
+  /** Whether that ends by itself, soon: then `accountChanged` tells. */
+  readonly passes: boolean
+}
+
 export class Accounts {
   readonly #options: AccountsOptions
   readonly #open = new Map<string, Open>()
@@ -49,10 +56,10 @@ export class Accounts {
   }
 
   /** The account's session if it is usable, else why it is not. */
-  use(name: string): AccountSession | { readonly unusable: string } {
+  use(name: string): AccountSession | Unusable {
     const session = this.#open.get(name)?.session
-    if (session === undefined) return { unusable: this.#whyClosed(name) }
-    return session.suspended === null ? session : { unusable: session.suspended }
+    if (session === undefined) return this.#whyClosed(name)
+    return session.suspended === null ? session : { unusable: session.suspended, passes: false }
   }
 
   /** As `use`, for a caller who can't go on without. Throws `not-found`, `unavailable` or `credentials`. */
@@ -212,8 +219,9 @@ export class Accounts {
     await open?.session.close()
   }
 
-  #whyClosed(name: string): string {
+  #whyClosed(name: string): Unusable {
     const finding = this.#statuses.get(name)?.findings.find((found) => found.severity === 'error')
-    return finding?.message ?? `account ${name} is not open yet`
+    if (finding === undefined) return { unusable: `account ${name} is not open yet`, passes: true }
+    return { unusable: finding.message, passes: false }
   }
 }

@@ -6,19 +6,26 @@ import type { PoolGoal } from './plan-cluster.ts'
 
 export interface ClusterSituation {
   readonly generation: number
+  readonly profileGeneration: number | null
   readonly deleting: boolean
   readonly pools: readonly PoolGoal[]
   readonly machines: readonly MachineRecord[]
-  /** What stands in the way of creating what is missing; empty if nothing does. */
-  readonly obstacles: readonly Finding[]
+  /** What keeps what is missing from being created. */
+  readonly hindrance: Hindrance
   readonly before: ClusterStatus | null
   /** ISO 8601. */
   readonly now: string
 }
 
+/** `waiting` passes by itself, soon; `blocked` needs somebody. */
+export type Hindrance =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'waiting'; readonly message: string }
+  | { readonly kind: 'blocked'; readonly findings: readonly Finding[] }
+
 /** The status of a cluster, from its machines. Pure. */
 export function clusterStatus(situation: ClusterSituation): ClusterStatus {
-  const { generation, deleting, pools, machines, obstacles, before, now } = situation
+  const { generation, profileGeneration, deleting, pools, machines, hindrance, before, now } = situation
   const revisions = new Map(pools.map((pool) => [pool.name, pool.revision]))
   const wanted = machines.filter((machine) => machine.want === 'present')
   const counts = {
@@ -28,10 +35,11 @@ export function clusterStatus(situation: ClusterSituation): ClusterStatus {
     current: wanted.filter((machine) => revisions.get(machine.pool) === machine.revision).length,
   }
   const whole = counts.ready === counts.desired && counts.total === counts.desired && counts.current === counts.desired
-  const phase = phaseOf(situation, whole, counts)
-  const conditions = [readyCondition(situation, whole, counts), preflightCondition(obstacles), driftCondition(wanted)]
+  const phase = phaseOf(situation, whole)
+  const conditions = [readyCondition(situation, whole, counts), preflightCondition(hindrance), driftCondition(wanted)]
   return {
     observedGeneration: generation,
+    profileGeneration,
     phase,
     machines: counts,
     conditions: conditions.reduce<Condition[]>(
@@ -41,24 +49,36 @@ export function clusterStatus(situation: ClusterSituation): ClusterStatus {
   }
 }
 
-function phaseOf(
-  { deleting, before, machines, obstacles }: ClusterSituation,
-  whole: boolean,
-  counts: ClusterStatus['machines'],
-): ClusterStatus['phase'] {
+function phaseOf(situation: ClusterSituation, whole: boolean): ClusterStatus['phase'] {
+  const { deleting, before, machines, hindrance } = situation
   if (deleting) return 'Deleting'
   if (whole) return 'Ready'
-  if (obstacles.length > 0 && machines.length === 0) return 'Failed'
-  const wasWhole =
-    before !== null && (before.phase === 'Ready' || before.phase === 'Updating' || before.phase === 'Degraded')
-  if (!wasWhole) return 'Provisioning'
-  return counts.current < counts.desired || counts.total > counts.desired ? 'Updating' : 'Degraded'
+  if (hindrance.kind === 'blocked' && machines.length === 0) return 'Failed'
+  const phase = before?.phase ?? 'Provisioning'
+  switch (phase) {
+    case 'Provisioning':
+    case 'Failed':
+    case 'Deleting':
+      return 'Provisioning'
+    case 'Updating':
+      return 'Updating'
+    case 'Ready':
+    case 'Degraded':
+      return changed(situation) ? 'Updating' : 'Degraded'
+    default:
+      return phase satisfies never
+  }
+}
+
+/** Whether something else is asked for than the last status told of. */
+function changed({ generation, profileGeneration, before }: ClusterSituation): boolean {
+  return before?.observedGeneration !== generation || before.profileGeneration !== profileGeneration
 }
 
 type Draft = Omit<Condition, 'since'>
 
 function readyCondition(
-  { deleting, machines, obstacles }: ClusterSituation,
+  { deleting, machines, hindrance }: ClusterSituation,
   whole: boolean,
   counts: ClusterStatus['machines'],
 ): Draft {
@@ -77,14 +97,17 @@ function readyCondition(
   const why = troubled === undefined ? undefined : trouble(troubled)
   if (troubled !== undefined && why !== undefined)
     return { type: 'Ready', status: 'False', reason: why.reason, message: `${tally}; ${troubled.name}: ${why.message}` }
-  const [obstacle] = obstacles
-  if (obstacle !== undefined)
+  if (hindrance.kind === 'blocked') {
+    const [obstacle] = hindrance.findings
     return {
       type: 'Ready',
       status: 'False',
       reason: 'PreflightFailed',
-      message: `${tally}; ${obstacle.subject}: ${obstacle.message}`,
+      message: `${tally}; ${obstacle?.subject}: ${obstacle?.message}`,
     }
+  }
+  if (hindrance.kind === 'waiting')
+    return { type: 'Ready', status: 'False', reason: 'Waiting', message: `${tally}; ${hindrance.message}` }
   return { type: 'Ready', status: 'False', reason: 'InProgress', message: tally }
 }
 
@@ -93,16 +116,29 @@ function trouble(machine: MachineRecord): Condition | undefined {
   return machine.conditions.find((condition) => condition.status === 'False' && condition.reason !== 'Booting')
 }
 
-function preflightCondition(obstacles: readonly Finding[]): Draft {
-  if (obstacles.length === 0) return { type: 'Preflight', status: 'True', reason: 'Passed', message: '' }
-  return {
-    type: 'Preflight',
-    status: 'False',
-    reason: 'Failed',
-    message: obstacles
-      .map((finding) => [`${finding.subject}: ${finding.message}`, finding.remedy].filter(Boolean).join(': '))
-      .join('; '),
+function preflightCondition(hindrance: Hindrance): Draft {
+  switch (hindrance.kind) {
+    case 'none':
+      return { type: 'Preflight', status: 'True', reason: 'Passed', message: '' }
+    case 'waiting':
+      return { type: 'Preflight', status: 'Unknown', reason: 'Waiting', message: hindrance.message }
+    case 'blocked':
+      return {
+        type: 'Preflight',
+        status: 'False',
+        reason: 'Failed',
+        message: hindrance.findings.map(sentences).join(' '),
+      }
+    default:
+      return hindrance satisfies never
   }
+}
+
+function sentences({ subject, message, remedy }: Finding): string {
+  return [`${subject}: ${message}`, remedy]
+    .filter((part) => part !== undefined)
+    .map((part) => (/[.!?]$/.test(part) ? part : `${part}.`))
+    .join(' ')
 }
 
 function driftCondition(wanted: readonly MachineRecord[]): Draft {

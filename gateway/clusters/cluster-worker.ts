@@ -24,19 +24,22 @@ import type { Desired } from '../journal/desired-table.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { MachineChanges } from '../machines/machine-changes.ts'
 import type { MachineRecord } from '../machines/machine-record.ts'
-import { clusterStatus } from './cluster-status.ts'
+import type { ClusterReporter } from './cluster-reporter.ts'
+import type { Hindrance } from './cluster-status.ts'
 import { forgetCluster } from './forget-cluster.ts'
 import { createMachine } from './machine-factory.ts'
 import { memberOf } from './member.ts'
-import { type ClusterMove, type PoolGoal, planCluster } from './plan-cluster.ts'
+import { type ClusterMove, planCluster } from './plan-cluster.ts'
 import { poolGoals } from './revision.ts'
 
 const OBSTACLE_RETRY_MS = 60_000
+const UNHINDERED: Hindrance = { kind: 'none' }
 
 export interface ClusterWorkerOptions {
   readonly journal: Journal
   readonly accounts: Accounts
   readonly changes: MachineChanges
+  readonly reporter: ClusterReporter
   /** `tenant/gateway`. */
   readonly owner: string
   readonly phoneHome: { readonly url: string; readonly authority: string }
@@ -62,7 +65,7 @@ interface Draft {
 export class ClusterWorker {
   readonly #options: ClusterWorkerOptions
   /** What stood in the way the last time, by cluster. */
-  readonly #obstacles = new Map<string, readonly Finding[]>()
+  readonly #hindrances = new Map<string, Hindrance>()
   /** Invariant 3: for each draft that is not stored yet, its addresses. */
   readonly #reservations = new Set<ReadonlySet<string>>()
 
@@ -74,7 +77,7 @@ export class ClusterWorker {
   async work(name: string, signal: AbortSignal): Promise<number | null> {
     const desired = this.#options.journal.desired.get('Cluster', name)
     if (desired === undefined) {
-      this.#obstacles.delete(name)
+      this.#hindrances.delete(name)
       return null
     }
     if (desired.want === 'forgotten') {
@@ -85,24 +88,25 @@ export class ClusterWorker {
     const profile = this.#options.journal.desired.get('ClusterProfile', desired.resource.spec.profile)
     if (profile === undefined) {
       // The broker sends it first; it can only be on its way.
-      await this.#report(
-        name,
-        desired,
-        [],
-        [{ severity: 'error', subject: `profile ${desired.resource.spec.profile}`, message: 'has not arrived yet' }],
-      )
+      await this.#options.reporter.report(desired, {
+        pools: [],
+        profileGeneration: null,
+        hindrance: { kind: 'waiting', message: `profile ${desired.resource.spec.profile} has not arrived yet` },
+      })
       return null
     }
     const pools = poolGoals(desired.resource.spec, profile.resource.spec.layers)
     const moves = planCluster(pools, this.#options.journal.machines.ofCluster(name).map(memberOf))
     await this.#remove(moves)
+    const goal = { pools, profileGeneration: profile.generation }
     // Before the preflight, which may take its time: what is known already must not wait for it.
     const known = this.#options.journal.clusters.get(name).status
-    if (known !== null) await this.#report(name, desired, pools, this.#obstacles.get(name) ?? [])
-    const obstacles = await this.#create(name, desired.resource, profile.resource.spec.layers, moves, signal)
-    this.#obstacles.set(name, obstacles)
-    await this.#report(name, desired, pools, obstacles)
-    return obstacles.length === 0 ? null : OBSTACLE_RETRY_MS
+    if (known !== null)
+      await this.#options.reporter.report(desired, { ...goal, hindrance: this.#hindrances.get(name) ?? UNHINDERED })
+    const hindrance = await this.#create(name, desired.resource, profile.resource.spec.layers, moves, signal)
+    this.#hindrances.set(name, hindrance)
+    await this.#options.reporter.report(desired, { ...goal, hindrance })
+    return hindrance.kind === 'blocked' ? OBSTACLE_RETRY_MS : null
   }
 
   /**
@@ -153,12 +157,14 @@ export class ClusterWorker {
     layers: ProfileLayers,
     moves: readonly ClusterMove[],
     signal: AbortSignal,
-  ): Promise<readonly Finding[]> {
-    if (!moves.some((move) => move.move === 'create')) return []
+  ): Promise<Hindrance> {
+    if (!moves.some((move) => move.move === 'create')) return UNHINDERED
     const { journal, accounts } = this.#options
     const session = accounts.use(cluster.spec.account)
-    if (!(session instanceof AccountSession))
-      return [{ severity: 'error', subject: `account ${cluster.spec.account}`, message: session.unusable }]
+    if (!(session instanceof AccountSession)) {
+      if (session.passes) return { kind: 'waiting', message: session.unusable }
+      return blockedBy([{ severity: 'error', subject: `account ${cluster.spec.account}`, message: session.unusable }])
+    }
     const reserved = new Set<string>()
     this.#reservations.add(reserved)
     try {
@@ -172,13 +178,14 @@ export class ClusterWorker {
       const specs = drafted.machines.map((machine) => machine.spec)
       const findings = await session.adapter.preflight(specs, session.context(signal))
       const errors = findings.filter((finding) => finding.severity === 'error')
-      if (errors.length === 0) await this.#store(name, drafted)
-      return errors
+      if (errors.length > 0) return blockedBy(errors)
+      await this.#store(name, drafted)
+      return UNHINDERED
     } catch (cause) {
       signal.throwIfAborted()
       const error = PcgError.from(cause)
       if (error.code === 'credentials') session.suspend(error.message)
-      return [findingOf(error, `cluster ${name}`)]
+      return blockedBy([findingOf(error, `cluster ${name}`)])
     } finally {
       this.#reservations.delete(reserved)
     }
@@ -229,7 +236,7 @@ export class ClusterWorker {
         .filter((machine) => machine.want === 'present')
         .map((machine) => ({ move: 'remove', uid: machine.uid, cause: `cluster ${name} is deleted` })),
     )
-    await this.#report(name, desired, [], [])
+    await this.#options.reporter.report(desired, { pools: [], profileGeneration: null, hindrance: UNHINDERED })
     return null
   }
 
@@ -250,59 +257,10 @@ export class ClusterWorker {
     for (const { resource } of journal.desired.all('Cluster')) used.add(resource.spec.network.endpoint.address)
     return used
   }
-
-  async #report(
-    name: string,
-    desired: Desired<Cluster>,
-    pools: readonly PoolGoal[],
-    obstacles: readonly Finding[],
-  ): Promise<void> {
-    const { journal, clock } = this.#options
-    const before = journal.clusters.get(name).status
-    const machines = journal.machines.ofCluster(name)
-    const { generation } = desired
-    const deleting = desired.want === 'absent'
-    const status = clusterStatus({ generation, deleting, pools, machines, obstacles, before, now: timestamp(clock) })
-    if (JSON.stringify(status) === JSON.stringify(before)) return
-    const write = journal.clusters.update(name, (record) => ({ ...record, status }))
-    const obstacle = status.conditions.find(
-      (condition) => condition.type === 'Preflight' && condition.status === 'False',
-    )
-    const news =
-      obstacle !== undefined &&
-      before?.conditions.find((condition) => condition.type === 'Preflight')?.message !== obstacle.message
-    await journal.write(write, [
-      { type: 'status', kind: 'Cluster', name, status },
-      ...(status.phase === before?.phase
-        ? []
-        : [
-            {
-              type: 'event',
-              kind: 'Cluster',
-              name,
-              severity: 'info',
-              reason: status.phase,
-              message: readyMessage(status),
-            } as const,
-          ]),
-      ...(news
-        ? [
-            {
-              type: 'event',
-              kind: 'Cluster',
-              name,
-              severity: 'error',
-              reason: 'PreflightFailed',
-              message: obstacle.message,
-            } as const,
-          ]
-        : []),
-    ])
-  }
 }
 
-function readyMessage(status: { readonly conditions: readonly { type: string; message: string }[] }): string {
-  return status.conditions.find((condition) => condition.type === 'Ready')?.message ?? ''
+function blockedBy(findings: readonly Finding[]): Hindrance {
+  return { kind: 'blocked', findings }
 }
 
 function addressFor(cluster: Cluster, poolNamed: DraftRequest['pool'], used: ReadonlySet<string>): MachineAddress {

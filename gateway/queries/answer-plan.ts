@@ -6,12 +6,11 @@ import type { IPPool } from '../../resources/ip-pool.ts'
 import type { Finding, PlanAnswer, PlanEntry } from '../../resources/query.ts'
 import type { Kind, Resource, ResourceOf } from '../../resources/resource.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
-import { memberOf } from '../clusters/member.ts'
-import { type ClusterMove, type PoolGoal, planCluster } from '../clusters/plan-cluster.ts'
 import { poolGoals } from '../clusters/revision.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { MachineRecord } from '../machines/machine-record.ts'
 import type { Orchestrator } from '../orchestrator.ts'
+import { type Foreseen, foresee } from './foresee.ts'
 
 /**
  * What applying the resources would do to this gateway's clusters, step by step, and what would stand in the way.
@@ -27,13 +26,19 @@ export async function answerPlan(
   const findings: Finding[] = []
   const desired = hypothesis(resources, journal)
   for (const { cluster, layers } of affected(resources, desired)) {
-    const pools = poolGoals(cluster.spec, layers)
     const machines = journal.machines.ofCluster(cluster.metadata.name)
-    entries.push(...replacements(pools, machines))
-    const moves = planCluster(pools, machines.map(memberOf)).filter((move) => !rolls(move, pools, machines))
-    entries.push(...removals(moves, machines, journal))
-    const created = await creations(cluster, layers, moves, desired, orchestrator, signal)
+    const work = foresee(poolGoals(cluster.spec, layers), machines)
+    const removal = new Removal(journal, orchestrator, layers, signal)
+    const created = await creations({ cluster, layers, work, desired, orchestrator, signal, removal })
     entries.push(...created.entries)
+    for (const { machine, cause } of work.removed)
+      entries.push({
+        action: 'delete',
+        kind: 'Machine',
+        name: machine.name,
+        reason: cause,
+        steps: await removal.steps(machine),
+      })
     findings.push(...created.findings)
   }
   return { entries, findings }
@@ -96,54 +101,54 @@ function affected(resources: readonly Resource[], desired: Hypothesis): { cluste
   })
 }
 
-function replacements(pools: readonly PoolGoal[], machines: readonly MachineRecord[]): PlanEntry[] {
-  return pools.flatMap((pool) =>
-    machines
-      .filter(
-        (machine) => machine.pool === pool.name && machine.want === 'present' && machine.revision !== pool.revision,
-      )
-      .slice(0, pool.count)
-      .map((machine) => ({
-        action: 'replace' as const,
-        kind: 'Machine',
-        name: machine.name,
-        reason: `its revision ${machine.revision} becomes ${pool.revision}; one at a time, a new one first`,
-        steps: [],
-      })),
-  )
+/** What it takes to be rid of a machine. */
+class Removal {
+  readonly #journal: Journal
+  readonly #orchestrator: Orchestrator
+  readonly #kubernetes: boolean
+  readonly #signal: AbortSignal
+
+  constructor(journal: Journal, orchestrator: Orchestrator, layers: ProfileLayers, signal: AbortSignal) {
+    this.#journal = journal
+    this.#orchestrator = orchestrator
+    this.#kubernetes = layers.kubernetes.distribution === 'kubeadm'
+    this.#signal = signal
+  }
+
+  /** In words. Observes the machine. */
+  async steps(machine: MachineRecord): Promise<string[]> {
+    const session = this.#orchestrator.accounts.require(machine.account)
+    const spec = { ...this.#journal.machines.spec(machine.uid), want: 'absent' as const }
+    const observed = await session.adapter.observe(spec, session.context(this.#signal))
+    const leave =
+      this.#kubernetes && machine.departure.state === 'none' ? [`take ${machine.name} out of its cluster`] : []
+    return [...leave, ...session.adapter.plan(spec, observed).map((step) => step.summary)]
+  }
 }
 
-/** Whether the move is a step of a rolling replacement, which is told as such. */
-function rolls(move: ClusterMove, pools: readonly PoolGoal[], machines: readonly MachineRecord[]): boolean {
-  const pool = move.move === 'create' ? move.pool.name : machines.find((machine) => machine.uid === move.uid)?.pool
-  const goal = pools.find((candidate) => candidate.name === pool)
-  return (
-    goal !== undefined &&
-    machines.some(
-      (machine) => machine.pool === pool && machine.want === 'present' && machine.revision !== goal.revision,
-    )
-  )
+interface Creation {
+  readonly cluster: Cluster
+  readonly layers: ProfileLayers
+  readonly work: Foreseen
+  readonly desired: Hypothesis
+  readonly orchestrator: Orchestrator
+  readonly signal: AbortSignal
+  readonly removal: Removal
 }
 
-function removals(moves: readonly ClusterMove[], machines: readonly MachineRecord[], journal: Journal): PlanEntry[] {
-  return moves.flatMap((move): PlanEntry[] => {
-    if (move.move !== 'remove') return []
-    const machine = machines.find((candidate) => candidate.uid === move.uid)
-    if (machine === undefined) return []
-    const steps = journal.ledger.of(machine.uid).map((row) => `delete ${row.kind} ${row.name}`)
-    return [{ action: 'delete', kind: 'Machine', name: machine.name, reason: move.cause, steps }]
-  })
-}
-
-async function creations(
-  cluster: Cluster,
-  layers: ProfileLayers,
-  moves: readonly ClusterMove[],
-  desired: Hypothesis,
-  orchestrator: Orchestrator,
-  signal: AbortSignal,
-): Promise<{ entries: PlanEntry[]; findings: Finding[] }> {
-  if (!moves.some((move) => move.move === 'create')) return { entries: [], findings: [] }
+/** The machines that are made, whether in the place of others or more of them; and what stands in their way. */
+async function creations({
+  cluster,
+  layers,
+  work,
+  desired,
+  orchestrator,
+  signal,
+  removal,
+}: Creation): Promise<{ entries: PlanEntry[]; findings: Finding[] }> {
+  const replacing = work.replaced.map(({ pool }) => ({ move: 'create' as const, pool, count: 1, cause: '' }))
+  const moves = [...replacing, ...work.created]
+  if (moves.length === 0) return { entries: [], findings: [] }
   try {
     const account = desired.account(cluster.spec.account)
     const { machines } = await orchestrator.clusters.draft({
@@ -153,16 +158,30 @@ async function creations(
       pool: desired.pool,
       reserved: new Set(),
     })
-    return await orchestrator.accounts.withAdapter(account, signal, async (adapter, context) => ({
-      entries: machines.map(({ record, spec }): PlanEntry => {
-        const steps = adapter.plan(spec, null).map((step) => step.summary)
-        return { action: 'create', kind: 'Machine', name: record.name, reason: record.cause, steps }
-      }),
-      findings: await adapter.preflight(
+    return await orchestrator.accounts.withAdapter(account, signal, async (adapter, context) => {
+      const entries: PlanEntry[] = []
+      for (const [index, { record, spec }] of machines.entries()) {
+        const making = adapter.plan(spec, null).map((step) => step.summary)
+        const old = work.replaced[index]
+        if (old === undefined) {
+          entries.push({ action: 'create', kind: 'Machine', name: record.name, reason: record.cause, steps: making })
+          continue
+        }
+        const reason = `its revision ${old.machine.revision} becomes ${old.pool.revision}`
+        entries.push({
+          action: 'replace',
+          kind: 'Machine',
+          name: old.machine.name,
+          reason,
+          steps: [...making, ...(await removal.steps(old.machine))],
+        })
+      }
+      const findings = await adapter.preflight(
         machines.map((machine) => machine.spec),
         context,
-      ),
-    }))
+      )
+      return { entries, findings }
+    })
   } catch (cause) {
     signal.throwIfAborted()
     return { entries: [], findings: [findingOf(PcgError.from(cause), `cluster ${cluster.metadata.name}`)] }
