@@ -1,11 +1,14 @@
 /** Hands for a sandbox in another process: a local socket that takes lines like `power-off prod-workers-x7k2p`. */
-import { chmod, rm } from 'node:fs/promises'
+import { chmod, constants, open, rm } from 'node:fs/promises'
 import { createConnection, createServer, type Socket } from 'node:net'
+import { basename, dirname } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { PcgError } from '../../runtime/pcg-error.ts'
 import type { SandboxCloud } from './cloud.ts'
 
 const MAX_LINE = 1_000
+/** Bytes that a socket's path may have; see unix(7). */
+const MAX_PATH = 107
 const REMEDY = 'Say `power-off NAME`, `remove NAME` or `resize NAME CPUS`.'
 
 export interface SandboxControl {
@@ -26,27 +29,49 @@ export async function serveControl(cloud: SandboxCloud, path: string): Promise<S
       if (line.includes('\n') || line.length > MAX_LINE) socket.end(`${answer(cloud, line.split('\n')[0] ?? '')}\n`)
     })
   })
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve))
-  await chmod(path, 0o600)
-  return {
-    async close() {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
-    },
+  const place = await reach(path)
+  const close = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy()
+    await new Promise((resolve) => server.close(resolve))
+    await place.release()
   }
+  try {
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(place.path, resolve))
+    await chmod(path, 0o600)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { close }
 }
 
 /** Has the sandbox that listens at `path` changed by a line as above. Throws in the sandbox's words if it refuses. */
 export async function changeOutside(path: string, line: string): Promise<void> {
-  const socket = createConnection(path)
-  socket.end(`${line}\n`)
-  const said = await text(socket).catch((cause: unknown) => {
+  const said = await ask(path, line).catch((cause: unknown) => {
     throw new PcgError('unavailable', `no sandbox answers at ${path}`, {
       cause,
       remedy: 'Start the gateway whose account is the sandbox.',
     })
   })
   if (said !== 'ok\n') throw new PcgError('invalid', said.trim(), { remedy: REMEDY })
+}
+
+async function ask(path: string, line: string): Promise<string> {
+  const place = await reach(path)
+  try {
+    const socket = createConnection(place.path)
+    socket.end(`${line}\n`)
+    return await text(socket)
+  } finally {
+    await place.release()
+  }
+}
+
+/** The path itself, or, where it is too long for a socket, the way through its folder, which stays open until the release. */
+async function reach(path: string): Promise<{ readonly path: string; release(): Promise<void> }> {
+  if (Buffer.byteLength(path) <= MAX_PATH) return { path, release: async () => {} }
+  const folder = await open(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY)
+  return { path: `/proc/self/fd/${folder.fd}/${basename(path)}`, release: () => folder.close() }
 }
 
 function answer(cloud: SandboxCloud, line: string): string {

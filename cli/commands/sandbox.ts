@@ -70,7 +70,7 @@ function inWordsOfTheCommand(cause: PcgError, state: string, account: string, ma
     })
   if (cause.code !== 'invalid') return cause
   return new PcgError('invalid', cause.message, {
-    subject: `machine ${machine}`,
+    subject: machine,
     remedy: '`pcg get machines` lists the machines.',
     cause,
   })

@@ -102,7 +102,7 @@ async function runAll(host: Host, options: QuickstartOptions, cleanups: Cleanup[
     `\nCluster ${clusters.join(', ')} is ready: ${duration(now - applyBegan)} after it was applied, ${duration(now - began)} after the start.\n`,
   )
   if (options.exit) return
-  host.out.write(`${hints(host, options.cloud, folder, clusters[0] ?? '', machines.map(nameOf))}\n`)
+  host.out.write(`${hints(host, options.cloud, folder, clusters[0] ?? '', machines.map(nameOf).at(-1) ?? '')}\n`)
   await Promise.race([untilStopped(host), broken])
   host.out.write('\nStopping the gateway and the broker.\n')
 }
@@ -218,24 +218,18 @@ async function exampleResources(
 
 type Hint = readonly [line: string, meaning: string]
 
-function hints(
-  host: Host,
-  cloud: QuickstartCloud,
-  folder: string,
-  cluster: string,
-  machines: readonly string[],
-): string {
+function hints(host: Host, cloud: QuickstartCloud, folder: string, cluster: string, machine: string): string {
   const account = cloud === 'sandbox' ? 'lab' : 'vcenter'
   const example = relative(host.cwd, join(EXAMPLES, cloud, 'cluster.yaml'))
   const lines: Hint[] = [
     ['npx pcg get all', 'everything there is'],
     [`npx pcg describe cluster ${cluster}`, 'conditions, machines, events'],
-    [`npx pcg describe machine ${machines[0] ?? ''}`, 'its timeline, with the cause of each stage'],
+    [`npx pcg describe machine ${machine}`, 'its timeline, with the cause of each stage'],
     [`npx pcg inventory ${account}`, 'what a placement may choose from'],
     [`npx pcg plan -f ${example}`, 'what would be done (change a count in it first)'],
     [`npx pcg apply -f ${example} --wait`, 'and do it'],
     [`npx pcg ledger ${GATEWAY}`, 'every object that was made'],
-    ...(cloud === 'sandbox' ? [behindItsBack(host, folder, machines.at(-1) ?? '')] : []),
+    ...(cloud === 'sandbox' ? [behindItsBack(host, folder, machine)] : []),
     [`npx pcg delete cluster ${cluster} --wait`, 'undo all of it'],
   ]
   const width = Math.max(...lines.map(([line]) => line.length))
@@ -245,10 +239,7 @@ function hints(
 
 function behindItsBack(host: Host, folder: string, machine: string): Hint {
   const state = relative(host.cwd, join(folder, 'gateway'))
-  return [
-    `npx pcg sandbox power-off ${machine} --state ${state}`,
-    'then `describe` it: the gateway sees it and heals it',
-  ]
+  return [`npx pcg sandbox power-off ${machine} --state ${state}`, 'the gateway heals it: describe it again']
 }
 
 function shown(host: Host, path: string): string {

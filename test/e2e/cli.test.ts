@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parse } from 'yaml'
 import { endAll, type PcgProcess, type PcgResult, pcg, startPcg } from './support/pcg-process.ts'
 
@@ -106,6 +106,23 @@ describe('changing', () => {
   })
 })
 
+describe('a change behind the gateway', () => {
+  it('is made by the line that the quickstart prints; describe shows the drift, and that it is healed', async () => {
+    const [, line = '', machine = ''] = /npx pcg (sandbox power-off (\S+) --state \S+)/.exec(quickstart.stdout) ?? []
+    expect(quickstart.stdout).toContain(`npx pcg describe machine ${machine} `)
+    expect(await run(line)).toMatchObject({ code: 0, stdout: `machine ${machine} is off now\n` })
+    await vi.waitFor(
+      async () => {
+        const { stdout } = await run(`describe machine ${machine}`)
+        expect(stdout).toMatch(/ drift .*changed outside[\s\S]* power-on [\s\S]* ready /)
+        expect(stdout).toMatch(/warning +Drifted +changed outside; healing/)
+        expect(stdout).toMatch(/^Phase: +Ready$/m)
+      },
+      { timeout: 30_000, interval: 200 },
+    )
+  })
+})
+
 describe('mistakes change nothing, and say what to do', () => {
   it.each([
     [
@@ -139,12 +156,21 @@ describe('mistakes change nothing, and say what to do', () => {
     ['get clusters --server https://127.0.0.1:1', 5, 'refuses the connection'],
     ['get clusters --config nowhere.yaml', 2, 'there is no such file'],
     ['gateway --state ./unenrolled', 4, '`pcg enroll'],
-    ['gateway --state ./unenrolled --token pcg1.nonsense', 2, 'the join token'],
+    ['gateway --state ./unenrolled --token-file -', 2, 'stdin: there is no token in it'],
+    ['sandbox remove demo-1 --state ./nowhere', 5, 'no gateway that runs on ./nowhere has a sandbox account lab'],
+    ['sandbox remove demo-1 --state .pcg/quickstart/gateway', 2, 'the sandbox has no machine "demo-1"'],
   ])('%s ends with %i', async (line, code, words) => {
     const ran = await run(line)
     expect(ran.code).toBe(code)
     expect(ran.stderr).toContain(words)
     expect(ran.stderr).not.toContain('    at ')
+  })
+
+  it('a join token from stdin that is none is refused, and not repeated', async () => {
+    const { code, stderr } = await run('gateway --state ./unenrolled --token-file -', 'pcg1.nonsense\n')
+    expect(code).toBe(2)
+    expect(stderr).toContain('the join token')
+    expect(stderr).not.toContain('nonsense')
   })
 
   it("a broker whose certificate isn't from the context's authority is not talked to", async () => {

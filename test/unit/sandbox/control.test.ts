@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -58,6 +58,19 @@ describe('a sandbox that is changed from outside of its process', () => {
     await changeOutside(socket, 'power-off prod-workers-1')
     expect((await stat(socket)).mode & 0o077).toBe(0)
     await again.close()
+  })
+
+  it('can be reached in a folder whose path is too long for a socket, and leaves nothing there', async () => {
+    const deep = join(folder, 'd'.repeat(120))
+    await mkdir(deep)
+    const far = join(deep, 'sandbox.sock')
+    const there = await serveControl(site.cloud, far)
+    expect((await stat(far)).mode & 0o077).toBe(0)
+    await changeOutside(far, 'power-off prod-workers-1')
+    expect(await observe()).toMatchObject({ power: 'off' })
+    await there.close()
+    expect(await readdir(deep)).toEqual([])
+    await expect(changeOutside(far, 'remove x')).rejects.toMatchObject({ code: 'unavailable' })
   })
 
   it('says what to do where none listens', async () => {
