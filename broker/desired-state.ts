@@ -7,13 +7,16 @@
  * 3. Nothing that another resource names can go.
  * 4. Accounts and clusters stay, marked as deleting, until their gateway says that nothing is left of them. Profiles and pools have
  *    nothing outside, so they go at once; their gateways hear of it in order.
- * 5. Generations of a name never go back, also when it is deleted and made anew: a gateway takes no older one.
+ * 5. Two gateways never give out addresses of one pool, nor two clusters of a gateway hold one virtual IP.
+ * 6. Generations of a name never go back, also when it is deleted and made anew: a gateway takes no older one.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { KINDS, type Kind, type Resource, type ResourceKey } from '../resources/resource.ts'
 import { type Clock, timestamp } from '../runtime/clock.ts'
 import { type ErrorDetail, PcgError } from '../runtime/pcg-error.ts'
 import type { GatewayIdentity } from '../tunnel/identity.ts'
+import { disputedClaims } from './claims.ts'
+import { claimsView } from './claims-view.ts'
 import { changedForGood, keyText, titleOf, wrongReferences } from './references.ts'
 import { gatewayOf, type RoutedCommand, type RoutingView, routeAll, routePuts, routeRemoval } from './routing.ts'
 import type { BrokerStore } from './store/broker-store.ts'
@@ -164,6 +167,7 @@ export class DesiredState {
       return { ...key, result, generation }
     })
     this.#refuseWrong(tenant, given, before)
+    this.#refuseDisputed(tenant, given)
     const changed = results.filter(({ result }) => send === 'all' || result !== 'unchanged')
     const commands = routePuts(changed, this.view(tenant))
     this.#noteHoldings(tenant, commands)
@@ -192,13 +196,14 @@ export class DesiredState {
       )
       return [...(bytes > RESOURCE_MAX_BYTES ? [tooLarge] : []), ...permanent, ...references]
     })
-    const [first] = wrong
-    if (first === undefined) return
-    throw new PcgError('invalid', wrong.length === 1 ? first.message : `${wrong.length} fields are wrong`, {
-      subject: first.subject,
-      ...(wrong.length === 1 && first.remedy !== undefined && { remedy: first.remedy }),
-      details: wrong,
-    })
+    refuse('invalid', wrong, 'fields are wrong')
+  }
+
+  /** Looks at the state after the change, as above. */
+  #refuseDisputed(tenant: string, given: readonly Resource[]): void {
+    const claims = claimsView(this.#store, tenant, this.view(tenant))
+    const disputed = given.flatMap((resource) => disputedClaims(resource, claims))
+    refuse('conflict', disputed, 'fields claim what others have')
   }
 
   #remove(
@@ -238,6 +243,17 @@ export class DesiredState {
       this.#store.resources.setHeld(tenant, { kind, name: metadata.name }, gateway, command.generation)
     }
   }
+}
+
+/** One error for all that is wrong, if anything is. */
+function refuse(code: 'invalid' | 'conflict', wrong: readonly ErrorDetail[], many: string): void {
+  const [first] = wrong
+  if (first === undefined) return
+  throw new PcgError(code, wrong.length === 1 ? first.message : `${wrong.length} ${many}`, {
+    subject: first.subject,
+    ...(wrong.length === 1 && first.remedy !== undefined && { remedy: first.remedy }),
+    details: wrong,
+  })
 }
 
 /** The same words for what isn't there and for what isn't the caller's. */

@@ -99,6 +99,11 @@ export class ResourceStore {
     return this.#statements.referrers.all(tenant, key.kind, key.name)
   }
 
+  /** The names of the clusters that have this address for their virtual IP. */
+  virtualIpHolders(tenant: string, address: string): string[] {
+    return this.#statements.virtualIpHolders.all(tenant, address).map((row) => row.name)
+  }
+
   /** The generation of the resource that the gateway was sent last; undefined if it has none. */
   held(tenant: string, key: ResourceKey, gateway: string): number | undefined {
     return this.#statements.held.get(tenant, key.kind, key.name, gateway)?.generation
@@ -161,6 +166,11 @@ function prepareAll(database: BrokerDatabase) {
     dropReferences: change('DELETE FROM refs WHERE tenant = ? AND from_kind = ? AND from_name = ?'),
     referrers: database.prepare<{ kind: Kind; name: string }>(
       'SELECT from_kind AS kind, from_name AS name FROM refs WHERE tenant = ? AND to_kind = ? AND to_name = ? ORDER BY 1, 2',
+    ),
+    virtualIpHolders: database.prepare<{ name: string }>(
+      `SELECT name FROM resources
+       WHERE tenant = ? AND kind = 'Cluster' AND json_extract(resource, '$.spec.network.endpoint.address') = ?
+         AND json_extract(resource, '$.spec.network.endpoint.type') = 'virtual-ip' ORDER BY name`,
     ),
     held: database.prepare<{ generation: number }>(
       'SELECT generation FROM holdings WHERE tenant = ? AND kind = ? AND name = ? AND gateway = ?',

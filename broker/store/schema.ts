@@ -26,6 +26,9 @@ export const STORE_SCHEMA = `
   ) STRICT;
   CREATE INDEX IF NOT EXISTS resource_revisions ON resources (tenant, revision);
 
+  CREATE INDEX IF NOT EXISTS cluster_endpoints ON resources (tenant, json_extract(resource, '$.spec.network.endpoint.address'))
+    WHERE kind = 'Cluster';
+
   -- Which resource names which other.
   CREATE TABLE IF NOT EXISTS refs (
     tenant TEXT NOT NULL, to_kind TEXT NOT NULL, to_name TEXT NOT NULL, from_kind TEXT NOT NULL, from_name TEXT NOT NULL,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { account, cluster, gateway, profile, vsphereAccount } from './resources.ts'
+import { account, cluster, gateway, pool, profile, vsphereAccount } from './resources.ts'
 import { errorOf, openSite, type Site } from './site.ts'
 
 let site: Site
@@ -18,6 +18,11 @@ const TOO_LONG = { 'content-length': String((16 << 20) + 1), connection: 'close'
 describe('bad input', () => {
   const good = () => cluster('bad', { account: 'sandbox', profile: 'base' })
   const withSpec = (change: object) => ({ ...good(), spec: { ...good().spec, ...change } })
+
+  const poolOf = (...ranges: [first: string, last: string][]) => {
+    const { spec, ...rest } = pool('bad')
+    return { ...rest, spec: { ...spec, ranges: ranges.map(([first, last]) => ({ first, last })) } }
+  }
 
   const table: [what: string, resources: () => unknown[], subject: string, message: RegExp, remedy: RegExp | null][] = [
     [
@@ -104,6 +109,27 @@ describe('bad input', () => {
       'spec.network.addressing.pool',
       /no IPPool called nope/,
       /Apply/,
+    ],
+    [
+      'a pool whose range runs backwards',
+      () => [poolOf(['192.0.2.10', '192.0.2.2'])],
+      'spec.ranges[0]',
+      /IPPool bad: 192\.0\.2\.10-192\.0\.2\.2 runs backwards/,
+      /Swap/,
+    ],
+    [
+      "a pool whose range leaves its gateway's subnet",
+      () => [poolOf(['192.0.2.10', '192.0.3.20'])],
+      'spec.ranges[0]',
+      /not within 192\.0\.2\.0\/24/,
+      /spec\.prefix/,
+    ],
+    [
+      'a pool whose ranges overlap',
+      () => [poolOf(['192.0.2.10', '192.0.2.20'], ['192.0.2.20', '192.0.2.30'])],
+      'spec.ranges[1]',
+      /overlaps spec\.ranges\[0\]/,
+      /once/,
     ],
     ['a gateway that is not there', () => [account('bad', 'nope')], 'spec.gateway', /no Gateway called nope/, /Apply/],
     [

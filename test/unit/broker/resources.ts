@@ -41,9 +41,10 @@ export interface ClusterNames {
   readonly profile: string
   readonly pool?: string
   readonly workers?: number
+  readonly virtualIp?: string
 }
 
-export function cluster(name: string, { account, profile, pool, workers = 0 }: ClusterNames): Cluster {
+export function cluster(name: string, { account, profile, pool, workers = 0, virtualIp }: ClusterNames): Cluster {
   return clusterSchema.parse({
     apiVersion,
     kind: 'Cluster',
@@ -55,7 +56,10 @@ export function cluster(name: string, { account, profile, pool, workers = 0 }: C
       controlPlane: { count: 1, cpus: 2, memoryMiB: 2048 },
       workers: workers === 0 ? [] : [{ name: 'main', count: workers, cpus: 2, memoryMiB: 2048 }],
       network: {
-        endpoint: { type: 'external', address: 'api.example.com' },
+        endpoint:
+          virtualIp === undefined
+            ? { type: 'external', address: 'api.example.com' }
+            : { type: 'virtual-ip', address: virtualIp },
         addressing: pool === undefined ? { type: 'dhcp' } : { type: 'static', pool },
       },
     },

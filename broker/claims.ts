@@ -1,0 +1,57 @@
+/**
+ * What clusters must not share: gateways give out a pool's addresses and virtual IPs without asking each other. Pure: what is stored is
+ * handed in as a view of the state after the request.
+ */
+import type { Resource } from '../resources/resource.ts'
+import type { ErrorDetail } from '../runtime/pcg-error.ts'
+import { keyText, titleOf } from './references.ts'
+
+/** A cluster, and the gateway that makes it. */
+export interface Claimant {
+  readonly cluster: string
+  readonly gateway: string | undefined
+}
+
+export interface ClaimsView {
+  /** Of a cluster. */
+  readonly gatewayOf: (cluster: string) => string | undefined
+  /** The clusters that name this pool (those that are being deleted still have addresses of it), or have machines left from when they did. */
+  readonly usersOf: (pool: string) => readonly Claimant[]
+  /** The clusters that have this address for their virtual IP. */
+  readonly holdersOf: (address: string) => readonly Claimant[]
+}
+
+/** What a resource claims that another cluster has. */
+export function disputedClaims(resource: Resource, view: ClaimsView): ErrorDetail[] {
+  if (resource.kind !== 'Cluster') return []
+  const { name } = resource.metadata
+  const gateway = view.gatewayOf(name)
+  if (gateway === undefined) return []
+  const { endpoint, addressing } = resource.spec.network
+  const disputed: ErrorDetail[] = []
+
+  if (addressing.type === 'static') {
+    const user = view.usersOf(addressing.pool).find((other) => other.gateway !== undefined && other.gateway !== gateway)
+    if (user !== undefined)
+      disputed.push({
+        subject: 'spec.network.addressing.pool',
+        message: `${titleOf(resource)}: is of gateway ${gateway}, but the IPPool ${addressing.pool} is used by ${clusterText(user)} of gateway ${user.gateway}, and each of the two would give out its addresses by itself`,
+        remedy: `Apply an IPPool with other addresses for gateway ${gateway}, and name that.`,
+      })
+  }
+
+  if (endpoint.type === 'virtual-ip') {
+    const holder = view.holdersOf(endpoint.address).find((other) => other.cluster !== name && other.gateway === gateway)
+    if (holder !== undefined)
+      disputed.push({
+        subject: 'spec.network.endpoint.address',
+        message: `${titleOf(resource)}: ${endpoint.address} is the virtual IP of ${clusterText(holder)} already, which has the same gateway ${gateway}`,
+        remedy: 'Give each cluster a virtual IP of its own.',
+      })
+  }
+  return disputed
+}
+
+function clusterText({ cluster }: Claimant): string {
+  return keyText({ kind: 'Cluster', name: cluster })
+}
