@@ -2,9 +2,11 @@
  * Join tokens and certificates.
  *
  * Invariants
- * 1. A token is stored as its SHA-256 only, counts once and until its end, and only for its gateway.
+ * 1. A token is stored as its SHA-256 only, counts for one key and until its end, and only for its gateway.
  * 2. Enrolling makes every earlier certificate of the gateway void; renewing leaves the earlier one valid until the newer one is used,
  *    since the reply that brings it may be lost.
+ * 3. The reply to an enrolment may be lost as well: until the token's end the same key may ask by it again, as long as nothing else
+ *    enrolled the gateway since.
  */
 import { type Clock, timestamp } from '../runtime/clock.ts'
 import { PcgError } from '../runtime/pcg-error.ts'
@@ -68,23 +70,24 @@ export class Enrolment implements EnrolmentRecords {
     disconnect(identity)
   }
 
-  async redeem(token: string, serial: string, sealingKey: Uint8Array): Promise<GatewayIdentity> {
+  async redeem(token: string, serial: string, sealingKey: Uint8Array, keyHash: string): Promise<GatewayIdentity> {
     const { store, clock } = this.#options
     const hash = hashJoinToken(token)
     return store.database.write(() => {
       const now = clock.now()
       const found = store.gateways.token(hash)
       if (found === undefined) throw refusedToken('is not known here', 'Check that it was copied as a whole')
-      if (found.spentMs !== null)
+      const again = found.spentMs !== null
+      if (again && found.keyHash !== keyHash)
         throw refusedToken('was used already; each enrols one gateway once', 'Check nobody else used it')
       if (found.expiresMs <= now) throw refusedToken(`expired at ${new Date(found.expiresMs).toISOString()}`)
       const identity: GatewayIdentity = { tenant: found.tenant, gateway: found.gateway }
-      store.gateways.spendToken(hash, now)
+      store.gateways.spendToken(hash, identity, keyHash, now)
       store.gateways.enrol(identity, serial, Buffer.from(sealingKey).toString('base64'))
       noteGateway(store, identity, {
         severity: 'info',
         reason: 'Enrolled',
-        message: 'enrolled by a join token; earlier certificates no longer count',
+        message: `enrolled by a join token${again ? ', again with the same key' : ''}; earlier certificates no longer count`,
         time: timestamp(clock),
       })
       return identity

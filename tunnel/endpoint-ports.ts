@@ -43,8 +43,12 @@ export interface GatewaySessions {
 }
 
 export interface EnrolmentRecords {
-  /** Spends a one-time token; throws `unauthenticated` if it is unknown, spent, or expired (and says which, with the remedy). */
-  redeem(token: string, serial: string, sealingKey: Uint8Array): Promise<GatewayIdentity>
+  /**
+   * Spends a one-time token for the key whose SHA-256 (of its SPKI in DER, hex) is given. The reply may be lost: till its end the
+   * token counts for that same key again, and makes the serials from before void. Throws `unauthenticated` if it is unknown, spent
+   * for another key, or expired (and says which, with the remedy).
+   */
+  redeem(token: string, serial: string, sealingKey: Uint8Array, keyHash: string): Promise<GatewayIdentity>
   /**
    * Remembers a renewed certificate beside `oldSerial`, which goes on counting until the new one was used to attach (the
    * reply may be lost, and the gateway then has only the old one). Throws as `GatewaySessions.authorize` does.

@@ -2,10 +2,12 @@
  * The broker's answers to Enroll and Renew.
  *
  * Invariants
- * 1. A token is spent only for a request that would be granted: the request is checked first.
+ * 1. A token is spent only for a request that would be granted: the request is checked first, as is that who asks holds the key
+ *    (it signed the request).
  * 2. Who renews has proved by the TLS handshake that it holds the certificate's key, and the new one is for that same key.
  * 3. A revoked gateway gets nothing: its record is asked before anything is issued.
  */
+import { createHash } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { Metadata, StatusObject } from '@grpc/grpc-js'
 import type { Clock } from '../runtime/clock.ts'
@@ -76,7 +78,8 @@ export function createEnrolmentService(options: EnrolmentServiceOptions): Enroll
         throw new PcgError('invalid', `the sealing key must be ${SEALING_KEY_BYTES} bytes`, { subject: 'sealing key' })
       }
       const serial = newSerial()
-      const identity = await records.redeem(request.token, serial, request.sealingKey)
+      const keyHash = createHash('sha256').update(publicKey).digest('hex')
+      const identity = await records.redeem(request.token, serial, request.sealingKey, keyHash)
       const issued = await authority.issueGateway({ publicKey, identity, serial, lifeMs: options.certificateLifeMs })
       log.info({ gateway: gatewayKey(identity), source, version: request.version, serial }, 'gateway enrolled')
       return { certificateChain: issued.chainPem, authorities: authority.certificatePem, ...identity }

@@ -10,7 +10,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { GroupCommit, openDatabase } from '../../runtime/group-commit.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
-import { SCHEMA_VERSION, STORE_SCHEMA } from './schema.ts'
+import { MIGRATIONS, SCHEMA_VERSION, STORE_SCHEMA } from './schema.ts'
 
 export type SqlValue = SQLInputValue
 
@@ -47,16 +47,34 @@ export class BrokerDatabase {
   /** @param path a file, made if need be and readable by its owner only; or `:memory:`. Throws `conflict` if a newer version wrote it. */
   constructor(path: string) {
     this.db = openDatabase(path)
-    const version = this.prepare<{ user_version: number }>('PRAGMA user_version').get()?.user_version ?? 0
+    const version = this.#version()
     if (version > SCHEMA_VERSION) {
       this.db.close()
       throw newerDatabase(path, version)
     }
-    this.db.exec(STORE_SCHEMA)
-    this.db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
+    this.#migrate()
     this.commits = new GroupCommit(this.db)
     this.#bump = this.prepare('UPDATE revision SET value = value + 1 RETURNING value')
     this.#revision = this.prepare('SELECT value FROM revision')
+  }
+
+  #version(): number {
+    return this.prepare<{ user_version: number }>('PRAGMA user_version').get()?.user_version ?? 0
+  }
+
+  /** Brings the tables to this version: all of the way or not at all, and once, should two processes open it at a time. */
+  #migrate(): void {
+    this.db.exec('BEGIN IMMEDIATE')
+    try {
+      const version = this.#version()
+      if (version > 0) for (const migration of MIGRATIONS.slice(version - 1)) this.db.exec(migration)
+      this.db.exec(STORE_SCHEMA)
+      this.db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
+      this.db.exec('COMMIT')
+    } catch (cause) {
+      this.db.exec('ROLLBACK')
+      throw cause
+    }
   }
 
   prepare<Row>(sql: string): Statement<Row> {

@@ -34,6 +34,8 @@ export interface JoinToken {
   readonly expiresMs: number
   /** ms since 1970; null while it can still be used. */
   readonly spentMs: number | null
+  /** SHA-256 of the public key that it enrolled, hex; null where the token no longer enrols anything. */
+  readonly keyHash: string | null
 }
 
 export interface AttachFacts {
@@ -143,8 +145,10 @@ export class GatewayStore {
     return this.#statements.token.get(hash)
   }
 
-  spendToken(hash: string, nowMs: number): void {
-    this.#statements.spendToken.run(nowMs, hash)
+  /** It counts for this key alone from now on; and earlier ones of the gateway for none any more. */
+  spendToken(hash: string, { tenant, gateway }: GatewayIdentity, keyHash: string, nowMs: number): void {
+    this.#statements.endTokens.run(tenant, gateway)
+    this.#statements.spendToken.run(nowMs, keyHash, hash)
   }
 
   /** Tokens whose end, or use, was before `beforeMs`: till then they can be told from ones that never were. */
@@ -189,9 +193,10 @@ function prepareAll(database: BrokerDatabase) {
     dropSerials: change('DELETE FROM gateway_serials WHERE tenant = ? AND gateway = ?'),
     addToken: change('INSERT INTO join_tokens (hash, tenant, gateway, expires_ms) VALUES (?, ?, ?, ?)'),
     token: database.prepare<JoinToken>(
-      'SELECT tenant, gateway, expires_ms AS expiresMs, spent_ms AS spentMs FROM join_tokens WHERE hash = ?',
+      'SELECT tenant, gateway, expires_ms AS expiresMs, spent_ms AS spentMs, key_hash AS keyHash FROM join_tokens WHERE hash = ?',
     ),
-    spendToken: change('UPDATE join_tokens SET spent_ms = ? WHERE hash = ?'),
+    spendToken: change('UPDATE join_tokens SET spent_ms = ?, key_hash = ? WHERE hash = ?'),
+    endTokens: change('UPDATE join_tokens SET key_hash = NULL WHERE tenant = ? AND gateway = ?'),
     dropTokens: change('DELETE FROM join_tokens WHERE tenant = ? AND gateway = ?'),
     dropOldTokens: change('DELETE FROM join_tokens WHERE expires_ms < ?1 OR spent_ms < ?1'),
   }

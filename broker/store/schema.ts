@@ -1,5 +1,8 @@
 /** Rises when a table changes: by it a broker knows a database that a newer one wrote. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
+
+/** What takes a database that is there from a version to the next: the first from version 1 to 2, and so on. */
+export const MIGRATIONS: readonly string[] = ['ALTER TABLE join_tokens ADD COLUMN key_hash TEXT']
 
 /**
  * The tables of the broker. Times are ISO 8601 text, except those that are compared (ms since 1970). `revision` numbers come from
@@ -84,9 +87,10 @@ export const STORE_SCHEMA = `
     UNIQUE (tenant, gateway, serial)
   ) STRICT;
 
-  -- Of a token only its SHA-256 is here.
+  -- Of a token only its SHA-256 is here; and that of the public key (SPKI, DER) that it was spent for last.
   CREATE TABLE IF NOT EXISTS join_tokens (
-    hash TEXT PRIMARY KEY, tenant TEXT NOT NULL, gateway TEXT NOT NULL, expires_ms INTEGER NOT NULL, spent_ms INTEGER
+    hash TEXT PRIMARY KEY, tenant TEXT NOT NULL, gateway TEXT NOT NULL, expires_ms INTEGER NOT NULL, spent_ms INTEGER,
+    key_hash TEXT
   ) STRICT;
 
   CREATE TABLE IF NOT EXISTS outbox (

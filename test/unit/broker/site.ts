@@ -99,11 +99,12 @@ export async function openSite(options: SiteOptions = {}) {
   const gateways = new PlayedGateways()
   const authority = await openAuthority({ folder: join(folder, 'authority'), clock })
   const tls = await openServerCertificate({ folder: join(folder, 'server'), names: ['127.0.0.1'], authority, clock })
+  let reachedAt = 'broker.example.com:7443'
   const enrolment = new Enrolment({
     store,
     sessions,
     clock,
-    makeToken: () => createJoinToken('broker.example.com:7443', authority.fingerprint),
+    makeToken: () => createJoinToken(reachedAt, authority.fingerprint),
     disconnect: (identity) => disconnected.push(gatewayKey(identity)),
   })
   const items = new Items({ store, sessions })
@@ -154,6 +155,8 @@ export async function openSite(options: SiteOptions = {}) {
   return {
     path,
     clock,
+    authority,
+    tls,
     store,
     messages,
     outbox,
@@ -163,6 +166,10 @@ export async function openSite(options: SiteOptions = {}) {
     gateways,
     disconnected,
     api,
+    /** Where the join tokens that are made from now on say to dial. */
+    reachAt: (address: string) => {
+      reachedAt = address
+    },
     /** The admin key of the tenant `acme`. */
     admin,
     open,

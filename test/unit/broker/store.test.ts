@@ -128,6 +128,21 @@ test('a database that a newer version wrote is refused, and left as it is', asyn
   await rm(folder, { recursive: true })
 })
 
+test('a database of the first version gets what was added since, and keeps what it has', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'pcg-store-'))
+  const path = join(folder, 'broker.db')
+  const first = openStore(path, systemClock)
+  await first.database.write(() => first.gateways.addToken('hash-1', { tenant: 'acme', gateway: 'berlin' }, 5))
+  first.database.db.exec('ALTER TABLE join_tokens DROP COLUMN key_hash; PRAGMA user_version = 1')
+  first.database.close()
+  for (const time of ['once', 'again']) {
+    const later = openStore(path, systemClock)
+    expect([time, later.gateways.token('hash-1')]).toMatchObject([time, { expiresMs: 5, spentMs: null, keyHash: null }])
+    later.database.close()
+  }
+  await rm(folder, { recursive: true })
+})
+
 describe('tenants', () => {
   test('have a name of their own, and an admin key that nobody else has', async () => {
     const [a, b] = [await store.tenants.create('acme'), await store.tenants.create('rival')]

@@ -59,10 +59,12 @@ describe('enrolment', () => {
     expect((await stat(join(site.folder, 'identity'))).mode & 0o777).toBe(0o700)
   })
 
-  test('refuses a token the second time', async () => {
+  test('refuses a token the second time, from a gateway with another key', async () => {
     const token = site.token()
     await tryToken(token)
-    const error = await failureOf(tryToken(token))
+    const identityStore = openIdentityStore(join(site.folder, 'other'))
+    const other = enrol({ token, identityStore, sealingKey: new Uint8Array(32), version: 'test', signal })
+    const error = await failureOf(other)
     expect(error).toMatchObject({ code: 'unauthenticated', message: 'the join token was used already' })
     expect(error.remedy).toContain('new join token')
   })

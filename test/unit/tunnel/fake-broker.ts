@@ -8,7 +8,8 @@ import type { OutgoingEvent, ReceivedDelivery } from '../../../tunnel/link-ports
 interface Token {
   readonly identity: GatewayIdentity
   readonly expired: boolean
-  spent: boolean
+  /** SHA-256 of the key that it was spent for. */
+  spentFor: string | undefined
 }
 
 export class FakeBroker implements GatewaySessions, EnrolmentRecords {
@@ -29,7 +30,7 @@ export class FakeBroker implements GatewaySessions, EnrolmentRecords {
   readonly #listeners = new Set<() => void>()
 
   allow(token: string, identity: GatewayIdentity, expired = false): void {
-    this.#tokens.set(hashJoinToken(token), { identity, expired, spent: false })
+    this.#tokens.set(hashJoinToken(token), { identity, expired, spentFor: undefined })
   }
 
   publish(count: number, payload = Buffer.from('{}')): void {
@@ -40,13 +41,15 @@ export class FakeBroker implements GatewaySessions, EnrolmentRecords {
     for (const listener of this.#listeners) listener()
   }
 
-  async redeem(token: string, serial: string): Promise<GatewayIdentity> {
+  async redeem(token: string, serial: string, _sealingKey: Uint8Array, keyHash: string): Promise<GatewayIdentity> {
     const known = this.#tokens.get(hashJoinToken(token))
     const remedy = { remedy: 'Make a new join token for this gateway.' }
     if (known === undefined) throw new PcgError('unauthenticated', 'the join token is unknown', remedy)
-    if (known.spent) throw new PcgError('unauthenticated', 'the join token was used already', remedy)
+    if (known.spentFor !== undefined && known.spentFor !== keyHash)
+      throw new PcgError('unauthenticated', 'the join token was used already', remedy)
     if (known.expired) throw new PcgError('unauthenticated', 'the join token has expired', remedy)
-    known.spent = true
+    known.spentFor = keyHash
+    this.serials.clear()
     this.serials.add(serial)
     return known.identity
   }
