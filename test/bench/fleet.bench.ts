@@ -125,7 +125,7 @@ function cluster(name: string): unknown {
       placement: { cloud: 'sandbox' },
       controlPlane: { count: 3, cpus: 2, memoryMiB: 4_096 },
       workers: [{ name: 'general', count: MACHINES_EACH - 3, cpus: 4, memoryMiB: 8_192 }],
-      network: { endpoint: { type: 'virtual-ip', address: '192.0.2.10' } },
+      network: { endpoint: { type: 'external', address: `${name}.example.com` } },
     },
   }
 }

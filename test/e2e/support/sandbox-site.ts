@@ -34,7 +34,7 @@ export function sandboxCluster(name: string, workers: number): unknown {
       placement: { cloud: 'sandbox' },
       controlPlane: { count: 1, cpus: 2, memoryMiB: 2048 },
       workers: [{ name: 'workers', count: workers, cpus: 1, memoryMiB: 1024 }],
-      network: { endpoint: { type: 'virtual-ip', address: '192.0.2.10' } },
+      network: { endpoint: { type: 'external', address: `${name}.example.com` } },
     },
   }
 }
