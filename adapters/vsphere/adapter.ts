@@ -22,13 +22,11 @@ import { Placements } from './placements.ts'
 import { planMachine, type VsphereStep } from './plan.ts'
 import { preflightMachines } from './preflight.ts'
 import { RecentTasks } from './recent-tasks.ts'
-import { Session, type VsphereCredentials } from './session.ts'
+import { openSession, type Session, type VsphereCredentials } from './session.ts'
 import { type StepDependencies, startStep } from './steps.ts'
 import { pollTask } from './tasks.ts'
-import { Transport } from './transport.ts'
 import type { Endpoint } from './trusted-agent.ts'
 import { verifyAccount } from './verify.ts'
-import { VimClient } from './vim-client.ts'
 import { watchMachines } from './watch.ts'
 
 /** vCenter runs about 8 provisioning operations a host and 128 a datastore at once, and queues the rest. */
@@ -55,8 +53,7 @@ class VsphereAdapter implements Adapter<VsphereStep, VsphereObserved> {
 
   constructor(spec: VsphereAccountSpec, credentials: VsphereCredentials, dependencies: AdapterDependencies) {
     const { clock, log } = dependencies
-    const transport = new Transport(endpointOf(spec.server), spec)
-    const session = new Session({ client: new VimClient(transport), transport, credentials, clock, log })
+    const session = openSession(endpointOf(spec.server), spec, credentials, { clock, log })
     this.#server = spec.server
     this.#session = session
     this.#feed = new Feed({ session, clock, log })

@@ -1,16 +1,16 @@
 import { type ErrorCode, PcgError } from '../../runtime/pcg-error.ts'
-import type { BulkAnswer } from './bulk-channel.ts'
 import { ownText } from './bulk-field.ts'
 import { BulkParser } from './bulk-parser.ts'
 import { children, type Rule } from './bulk-rule.ts'
-import { faultError } from './vim-fault.ts'
+import type { OpenReply } from './transport.ts'
+import { faultError, vimFault } from './vim-fault.ts'
 
 /**
  * Reads a SOAP answer as it comes in.
  * @param returned what to do with each `returnval`.
  * Throws vCenter's fault, or `interrupted` if the answer is not whole.
  */
-export async function readAnswer(answer: BulkAnswer, returned: Rule): Promise<void> {
+export async function readAnswer(answer: OpenReply, returned: Rule): Promise<void> {
   const fault = { type: '', message: '' }
   const response: Rule = { children: children({ returnval: returned }) }
   const responses = Object.fromEntries(METHODS.map((method) => [`${method}Response`, response]))
@@ -20,14 +20,12 @@ export async function readAnswer(answer: BulkAnswer, returned: Rule): Promise<vo
   try {
     for await (const chunk of answer.chunks) parser.write(chunk)
   } catch (cause) {
-    if (answer.status !== 200 && answer.status !== 500) throw strange(answer.status)
     if (cause instanceof PcgError) throw cause
     throw new PcgError('interrupted', `vCenter's answer was lost: ${PcgError.from(cause).message}`, { cause })
   }
-  if (answer.status !== 200 && answer.status !== 500) throw strange(answer.status)
   parser.end()
   if (fault.type !== '') throw refusal(fault)
-  if (answer.status !== 200) throw strange(answer.status)
+  if (answer.status !== 200) throw new PcgError('interrupted', `vCenter answered HTTP ${answer.status} without a fault`)
 }
 
 const METHODS = ['CreateContainerView', 'DestroyView', 'RetrievePropertiesEx', 'ContinueRetrievePropertiesEx']
@@ -51,19 +49,12 @@ function faultRule(fault: { type: string; message: string }): Rule {
 }
 
 function refusal({ type, message }: { type: string; message: string }): PcgError {
-  const words = message === '' ? type : message
-  return faultError(CODES[type] ?? 'internal', words, { kind: 'vim-fault', type, message: words, detail: {} })
+  const said = vimFault(type, message)
+  return faultError(CODES[type] ?? 'internal', said.message, said)
 }
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
   NotAuthenticated: 'unauthenticated',
   NoPermission: 'denied',
   ManagedObjectNotFound: 'not-found',
-}
-
-function strange(status: number): PcgError {
-  return new PcgError('unavailable', `vCenter answered HTTP ${status} and not as a vCenter does`, {
-    subject: 'spec.server',
-    remedy: 'Check that spec.server is a vCenter and that its vpxd service runs.',
-  })
 }

@@ -1,53 +1,23 @@
-import type { IncomingMessage } from 'node:http'
-import { type Agent, request } from 'node:https'
+import { notVcenter, type OpenReply, type Transport } from './transport.ts'
 
 /** How a bulk retrieval reaches vCenter. */
 export interface BulkChannel {
-  /** Posts a SOAP envelope to /sdk in the session; resolves when the answer begins. */
-  post(envelope: string, signal: AbortSignal): Promise<BulkAnswer>
+  /**
+   * Posts a SOAP envelope to /sdk in the session; resolves when an answer begins, 200 or 500 with a SOAP fault. Whatever
+   * else the server says is thrown as `unavailable`.
+   */
+  post(envelope: string, signal: AbortSignal): Promise<OpenReply>
 }
 
-export interface BulkAnswer {
-  /** HTTP's: 200, or 500 with a SOAP fault. */
-  readonly status: number
-  /** As they come in; iterating throws if the connection is lost before the end. */
-  readonly chunks: AsyncIterable<Uint8Array>
-}
+const HEADERS = { 'Content-Type': 'text/xml; charset=utf-8', SOAPAction: 'urn:vim25' }
 
-export interface BulkEndpoint {
-  readonly host: string
-  readonly port: number
-  /** Keeps connections alive, and knows whom to trust. */
-  readonly agent: Agent
-  /** The session's cookie, as `vmware_soap_session=…`. */
-  cookie(): Promise<string>
-}
-
-/** A channel over node:https. */
-export function httpsChannel(endpoint: BulkEndpoint): BulkChannel {
+export function bulkChannel(transport: Transport): BulkChannel {
   return {
     post: async (envelope, signal) => {
-      const response = await send(endpoint, await endpoint.cookie(), envelope, signal)
-      return { status: response.statusCode ?? 0, chunks: response }
+      const reply = await transport.open(envelope, { headers: HEADERS, signal })
+      if (reply.status === 200 || reply.status === 500) return reply
+      for await (const _ of reply.chunks) break
+      throw notVcenter(transport.endpoint, reply.status)
     },
   }
-}
-
-function send(
-  { host, port, agent }: BulkEndpoint,
-  cookie: string,
-  envelope: string,
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
-  const headers = {
-    'content-type': 'text/xml; charset=utf-8',
-    'content-length': Buffer.byteLength(envelope),
-    soapaction: 'urn:vim25',
-    cookie,
-  }
-  const outgoing = request({ host, port, path: '/sdk', method: 'POST', agent, headers, signal }, resolve)
-  outgoing.once('error', reject)
-  outgoing.end(envelope)
-  return promise
 }

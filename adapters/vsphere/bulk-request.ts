@@ -17,8 +17,8 @@ export function retrieveViewed(collector: MoRef, view: MoRef): string {
   return call('RetrievePropertiesEx', collector, `<specSet>${wanted}${objectXml(view)}</specSet><options></options>`)
 }
 
-/** An object that was deleted meanwhile is left out of the answer. */
-export function retrieveVms(collector: MoRef, vms: readonly MoRef[], properties: readonly VmProperty[]): string {
+/** A VM that was deleted meanwhile is left out of the answer, or stands there with the fault ManagedObjectNotFound. */
+export function retrieveProperties(collector: MoRef, vms: readonly MoRef[], properties: readonly VmProperty[]): string {
   const paths = properties.map((path) => `<pathSet>${path}</pathSet>`).join('')
   const wanted = `<propSet><type>VirtualMachine</type>${paths}</propSet>`
   const spec = `${wanted}${vms.map(objectXml).join('')}<reportMissingObjectsInResults>true</reportMissingObjectsInResults>`

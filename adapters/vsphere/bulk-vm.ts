@@ -2,7 +2,8 @@
 import { count, flag, ownText, sharedText } from './bulk-field.ts'
 import { hardwareRule } from './bulk-hardware.ts'
 import { children, type Rule } from './bulk-rule.ts'
-import type { MissingProperty, VmProperty, VmRecord, VmSummary } from './vm-model.ts'
+import { type VimFault, vimFault } from './vim-fault.ts'
+import type { VmProperty, VmRecord, VmSummary } from './vm-model.ts'
 
 const NO_KEYS: ReadonlySet<string> = new Set()
 
@@ -17,7 +18,7 @@ export function vmRule(found: (vm: VmRecord) => void, extraConfigKeys: ReadonlyS
   let path = ''
   let customValues = new Map<number, string>()
   let extraConfig = new Map<string, string>()
-  let missing = new Map<string, MissingProperty>()
+  let missing = new Map<string, VimFault>()
   let fault = { type: '', message: '' }
   const enter = ownText((value) => {
     path = value
@@ -27,11 +28,17 @@ export function vmRule(found: (vm: VmRecord) => void, extraConfigKeys: ReadonlyS
       name: ownText((value) => {
         vm.name = value
       }),
+      parent: sharedText((value) => {
+        vm.parent = value
+      }),
       'runtime.powerState': sharedText((value) => {
         vm.powerState = powerState(value)
       }),
       'guest.ipAddress': ownText((value) => {
         vm.guestAddress = value
+      }),
+      'config.template': flag((value) => {
+        vm.template = value
       }),
       'config.uuid': ownText((value) => {
         vm.uuid = value
@@ -69,7 +76,7 @@ export function vmRule(found: (vm: VmRecord) => void, extraConfigKeys: ReadonlyS
         }),
       },
     }),
-    end: () => missing.set(path, fault),
+    end: () => missing.set(path, vimFault(fault.type, fault.message)),
   }
   return {
     children: children({
@@ -182,6 +189,8 @@ function emptyVm(): VmDraft {
   return {
     ref: '',
     name: null,
+    parent: null,
+    template: null,
     powerState: null,
     guestAddress: null,
     uuid: null,

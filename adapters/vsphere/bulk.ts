@@ -1,5 +1,5 @@
 /**
- * All VMs of a vCenter at once: the properties come in portions, two under way at a time, so that vCenter writes one
+ * VMs by the thousand: the properties come in portions, two under way at a time, so that vCenter writes one
  * while the other is read; each is parsed as it streams in, and no more than its VMs is kept.
  */
 import { PcgError } from '../../runtime/pcg-error.ts'
@@ -7,46 +7,69 @@ import { cancelled } from './abortable.ts'
 import { readAnswer } from './bulk-answer.ts'
 import type { BulkChannel } from './bulk-channel.ts'
 import { ownText } from './bulk-field.ts'
-import { continueRetrieve, createContainerView, destroyView, retrieveViewed, retrieveVms } from './bulk-request.ts'
+import {
+  continueRetrieve,
+  createContainerView,
+  destroyView,
+  retrieveProperties,
+  retrieveViewed,
+} from './bulk-request.ts'
 import { children, type Rule } from './bulk-rule.ts'
 import { vmRule } from './bulk-vm.ts'
 import type { MoRef } from './moref.ts'
+import { faultError, vimFault } from './vim-fault.ts'
 import type { VmProperty, VmRecord } from './vm-model.ts'
 
 /** VMs in one request: a few MB of XML. */
 const PORTION = 250
 const UNDER_WAY = 2
 
-export interface BulkOptions {
-  readonly propertyCollector: MoRef
-  readonly viewManager: MoRef
-  /** The folder, datacenter or other entity below which VMs are looked for. */
-  readonly container: MoRef
+/** What of each VM. */
+export interface VmQuery {
   readonly properties: readonly VmProperty[]
   /** Which entries of `config.extraConfig` to keep; none if not given. */
   readonly extraConfigKeys?: ReadonlySet<string>
+}
+
+export interface BulkOptions extends VmQuery {
+  readonly propertyCollector: MoRef
   readonly signal: AbortSignal
 }
 
+export interface BelowOptions extends BulkOptions {
+  readonly viewManager: MoRef
+  /** The folder, datacenter or other entity below which VMs are looked for. */
+  readonly container: MoRef
+}
+
 /**
- * Retrieves every VM below the container, templates too; one that is deleted meanwhile may be left out. Complete, or it
- * throws: `unauthenticated` where the session is gone (log in and ask again), `interrupted` where an answer was lost.
+ * Retrieves every VM below the container, templates too; one that is deleted meanwhile is left out. Complete, or it
+ * throws: NotAuthenticated where the session is gone (log in and ask again), `interrupted` where an answer was lost.
  */
-export async function retrieveAllVms(channel: BulkChannel, options: BulkOptions): Promise<VmRecord[]> {
+export async function retrieveAllVms(channel: BulkChannel, options: BelowOptions): Promise<VmRecord[]> {
+  const view = await guarded(options.signal, makeView(channel, options))
   try {
-    const view = await makeView(channel, options)
-    try {
-      return await retrieve(channel, await viewed(channel, view, options), options)
-    } finally {
-      await destroy(channel, view)
-    }
+    return await retrieveVms(channel, await guarded(options.signal, viewed(channel, view, options)), options)
+  } finally {
+    await destroy(channel, view)
+  }
+}
+
+/** Retrieves these VMs, in their order; as `retrieveAllVms`. */
+export function retrieveVms(channel: BulkChannel, vms: readonly MoRef[], options: BulkOptions): Promise<VmRecord[]> {
+  return guarded(options.signal, retrieve(channel, vms, options))
+}
+
+async function guarded<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  try {
+    return await work
   } catch (cause) {
-    if (options.signal.aborted) throw cancelled(options.signal)
+    if (signal.aborted) throw cancelled(signal)
     throw PcgError.from(cause, 'retrieving the VMs of vCenter')
   }
 }
 
-async function makeView(channel: BulkChannel, { viewManager, container, signal }: BulkOptions): Promise<MoRef> {
+async function makeView(channel: BulkChannel, { viewManager, container, signal }: BelowOptions): Promise<MoRef> {
   const view = { type: 'ContainerView', value: '' }
   const answer = await channel.post(createContainerView(viewManager, container), signal)
   await readAnswer(
@@ -77,7 +100,8 @@ async function viewed(channel: BulkChannel, view: MoRef, options: BulkOptions): 
 }
 
 function refuseMissing(): never {
-  throw new PcgError('unauthenticated', 'vCenter does not show its VMs: the session is gone')
+  const fault = vimFault('NotAuthenticated', 'vCenter does not show its VMs: the session is gone')
+  throw faultError('unauthenticated', fault.message, fault)
 }
 
 async function retrieve(channel: BulkChannel, vms: readonly MoRef[], options: BulkOptions): Promise<VmRecord[]> {
@@ -90,8 +114,11 @@ async function retrieve(channel: BulkChannel, vms: readonly MoRef[], options: Bu
   const work = async (): Promise<void> => {
     for (let index = next++; index < portions.length; index = next++) {
       const into = records[index] ?? []
-      const request = retrieveVms(options.propertyCollector, portions[index] ?? [], options.properties)
-      const object = vmRule((vm) => into.push(checked(vm)), options.extraConfigKeys)
+      const request = retrieveProperties(options.propertyCollector, portions[index] ?? [], options.properties)
+      const keep = (vm: VmRecord): void => {
+        if (isThere(vm)) into.push(vm)
+      }
+      const object = vmRule(keep, options.extraConfigKeys)
       await retrievePages(channel, request, object, { ...options, signal })
     }
   }
@@ -104,9 +131,10 @@ async function retrieve(channel: BulkChannel, vms: readonly MoRef[], options: Bu
 }
 
 /** Without a session vCenter gives objects with nothing in them, which would read as "not set". */
-function checked(vm: VmRecord): VmRecord {
-  for (const fault of vm.missing.values()) if (fault.type === 'NotAuthenticated') refuseMissing()
-  return vm
+function isThere(vm: VmRecord): boolean {
+  const faults = [...vm.missing.values()].map(({ type }) => type)
+  if (faults.includes('NotAuthenticated')) refuseMissing()
+  return !faults.includes('ManagedObjectNotFound')
 }
 
 /** Sends a retrieval, and asks for the rest as long as vCenter says that there is one. */

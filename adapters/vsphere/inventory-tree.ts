@@ -1,8 +1,10 @@
-/** vCenter's inventory as a tree of what a placement may name, read in one retrieval. */
+/** vCenter's inventory as a tree of what a placement may name. */
 import type { MoRef } from './moref.ts'
 import { retrieveBelow, type VimProperties, type Wanted } from './properties.ts'
 import type { Session } from './session.ts'
 import { ref, text } from './soap-value.ts'
+import type { VmRecord } from './vm-model.ts'
+import { readAllVms } from './vm-records.ts'
 
 export interface TreeNode {
   readonly ref: MoRef
@@ -31,15 +33,29 @@ const WANTED: readonly Wanted[] = [
     paths: ['name', 'parent', 'summary', 'tag', 'config.key', 'config.distributedVirtualSwitch'],
   },
   { type: 'DistributedVirtualSwitch', paths: ['name', 'parent', 'uuid'] },
-  { type: 'VirtualMachine', paths: ['name', 'parent', 'config.template'] },
 ]
+const OF_VMS = { properties: ['name', 'parent', 'config.template', 'config.instanceUuid'] } as const
 
 export async function readTree(session: Session, signal: AbortSignal): Promise<Tree> {
   const { content } = await session.current(signal)
-  return buildTree(content.rootFolder, await retrieveBelow(session, content.rootFolder, WANTED, signal))
+  const [places, vms] = await Promise.all([
+    retrieveBelow(session, content.rootFolder, WANTED, signal),
+    readAllVms(session, OF_VMS, signal),
+  ])
+  return buildTree(content.rootFolder, [...places, ...vms.map(objectOf)])
 }
 
-export function buildTree(root: MoRef, objects: readonly VimProperties[]): Tree {
+function objectOf(vm: VmRecord): Pick<VimProperties, 'ref' | 'values'> {
+  const values = {
+    name: vm.name,
+    parent: vm.parent === null ? null : { type: 'Folder', value: vm.parent },
+    'config.template': vm.template,
+    'config.instanceUuid': vm.instanceUuid,
+  } satisfies Record<(typeof OF_VMS.properties)[number], unknown>
+  return { ref: { type: 'VirtualMachine', value: vm.ref }, values: new Map(Object.entries(values)) }
+}
+
+export function buildTree(root: MoRef, objects: readonly Pick<VimProperties, 'ref' | 'values'>[]): Tree {
   const nodes = new Map<string, TreeNode>()
   for (const object of objects) {
     const name = text(object.values.get('name'))

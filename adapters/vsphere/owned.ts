@@ -1,13 +1,18 @@
 /** Everything in a vCenter that bears a gateway's mark. */
 import type { ExternalObject, OwnerMark } from '../adapter.ts'
+import type { VmQuery } from './bulk.ts'
 import { unescapeName } from './inventory-tree.ts'
-import { readExtraConfig, readOwner } from './owner-mark.ts'
-import { retrieveBelow, type VimProperties } from './properties.ts'
+import { MARK, readOwner } from './owner-mark.ts'
 import type { Session } from './session.ts'
-import { text } from './soap-value.ts'
 import { faultError } from './vim-fault.ts'
+import type { VmRecord } from './vm-model.ts'
+import { readAllVms } from './vm-records.ts'
 
-const PATHS = ['name', 'config.instanceUuid', 'config.extraConfig'] as const
+/** What `readMark` looks at. */
+export const MARK_QUERY = {
+  properties: ['config.instanceUuid', 'config.extraConfig'],
+  extraConfigKeys: new Set(Object.values(MARK)),
+} as const satisfies VmQuery
 
 /** Over the whole vCenter; throws where a VM's mark can't be read, for it might be ours. */
 export async function* ownedObjects(
@@ -15,24 +20,22 @@ export async function* ownedObjects(
   gateway: string,
   signal: AbortSignal,
 ): AsyncGenerator<ExternalObject> {
-  const { content } = await session.current(signal)
-  const vms = await retrieveBelow(session, content.rootFolder, [{ type: 'VirtualMachine', paths: PATHS }], signal)
-  for (const vm of vms) {
-    const name = unescapeName(text(vm.values.get('name')) ?? vm.ref.value)
+  const query = { ...MARK_QUERY, properties: ['name', ...MARK_QUERY.properties] } as const
+  for (const vm of await readAllVms(session, query, signal)) {
+    const name = unescapeName(vm.name ?? vm.ref)
     const fault = vm.missing.get('config.extraConfig') ?? vm.missing.get('config.instanceUuid')
-    if (fault !== undefined && fault.type !== 'ManagedObjectNotFound') {
+    if (fault !== undefined) {
       throw faultError('denied', `whose VM ${name} is can't be read: ${fault.message}`, fault, {
         subject: name,
         remedy: 'Give the account the right to read every VM that it can see.',
       })
     }
     const owner = readMark(vm)
-    if (owner?.gateway === gateway) yield { kind: vm.ref.type, id: vm.ref.value, name, owner }
+    if (owner?.gateway === gateway) yield { kind: 'VirtualMachine', id: vm.ref, name, owner }
   }
 }
 
-/** From `config.instanceUuid` and `config.extraConfig`. */
-export function readMark(vm: VimProperties): OwnerMark | undefined {
-  const extraConfig = readExtraConfig(vm.values.get('config.extraConfig'))
-  return readOwner(extraConfig, text(vm.values.get('config.instanceUuid')))
+/** Whose VM it is, of those read by MARK_QUERY. */
+export function readMark(vm: VmRecord): OwnerMark | undefined {
+  return readOwner(Object.fromEntries(vm.extraConfig), vm.instanceUuid ?? undefined)
 }

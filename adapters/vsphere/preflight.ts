@@ -4,12 +4,11 @@ import type { Finding } from '../../resources/query.ts'
 import type { MachineSpec } from '../adapter.ts'
 import type { TemplateDetails } from './clone-spec.ts'
 import { gibToKib } from './devices.ts'
-import { pathOf, readTree, type Tree, unescapeName } from './inventory-tree.ts'
+import { pathOf, readTree, type Tree } from './inventory-tree.ts'
 import { type ResolvedPlacement, resolvePlacement } from './placement.ts'
 import { readTemplate } from './placements.ts'
 import { isLinked } from './plan.ts'
 import { checkPrivileges, missingPrivileges, type Subject } from './privilege-check.ts'
-import { retrieveBelow } from './properties.ts'
 import type { Session } from './session.ts'
 import { text } from './soap-value.ts'
 
@@ -34,7 +33,7 @@ export async function preflightMachines(
     const { placement } = resolution
     const template = await readTemplate(session, placement.template.ref, signal)
     findings.push(...templateFindings(placement, template, group.machines))
-    findings.push(...(await nameFindings(session, placement, group.machines, signal)))
+    findings.push(...nameFindings(tree, placement, group.machines))
     const checked = await checkPrivileges(session, subjectsOf(tree, placement), signal)
     findings.push(...checked.filter(({ missing }) => missing.length > 0).map(missingPrivileges))
     needs.push({ placement, kib: group.machines.reduce((sum, machine) => sum + spaceOf(machine, template), 0) })
@@ -122,18 +121,13 @@ export function templateFindings(
 }
 
 /** Names of the machines that somebody else's VM in the folder has. */
-async function nameFindings(
-  session: Session,
-  placement: ResolvedPlacement,
-  machines: readonly MachineSpec[],
-  signal: AbortSignal,
-): Promise<Finding[]> {
-  const wanted = [{ type: 'VirtualMachine', paths: ['name', 'parent', 'config.instanceUuid'] }]
-  const there = await retrieveBelow(session, placement.folder, wanted, signal)
-  const holders = new Map(there.map((vm) => [unescapeName(text(vm.values.get('name')) ?? ''), vm]))
+/** Pure. */
+export function nameFindings(tree: Tree, { folder }: ResolvedPlacement, machines: readonly MachineSpec[]): Finding[] {
+  const there = [...tree.nodes.values()].filter(({ parent }) => parent?.value === folder.value)
+  const holders = new Map(there.map((node) => [node.name, node]))
   return machines.flatMap((machine): Finding[] => {
     const holder = holders.get(machine.name)
-    if (holder === undefined || text(holder.values.get('parent'), 'value') !== placement.folder.value) return []
+    if (holder === undefined) return []
     if (text(holder.values.get('config.instanceUuid'))?.toLowerCase() === machine.owner.machine) return []
     return [
       {

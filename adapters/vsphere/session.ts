@@ -11,10 +11,12 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
 import { abortable, cancelled, throwIfAborted } from './abortable.ts'
+import { type BulkChannel, bulkChannel } from './bulk-channel.ts'
 import { type MoRef, soapRef } from './moref.ts'
 import { field, list, ref, text } from './soap-value.ts'
-import type { Transport } from './transport.ts'
-import type { CallOptions, VimClient } from './vim-client.ts'
+import { Transport } from './transport.ts'
+import type { Endpoint, Trust } from './trusted-agent.ts'
+import { type CallOptions, VimClient } from './vim-client.ts'
 import { faultError, faultOf, localizedFault } from './vim-fault.ts'
 
 /** vCenter ends a session that is idle for 30 minutes. */
@@ -64,6 +66,17 @@ export interface SessionOptions {
   readonly log: Log
 }
 
+/** Nothing is sent before it is first used. */
+export function openSession(
+  endpoint: Endpoint,
+  trust: Trust,
+  credentials: VsphereCredentials,
+  { clock, log }: Pick<SessionOptions, 'clock' | 'log'>,
+): Session {
+  const transport = new Transport(endpoint, trust)
+  return new Session({ client: new VimClient(transport), transport, credentials, clock, log })
+}
+
 export class Session {
   readonly #options: SessionOptions
   readonly #closing = new AbortController()
@@ -86,31 +99,19 @@ export class Session {
   }
 
   /** A call that changes nothing: tried once more where its reply was lost. */
-  async read(operation: string, on: MoRef, args: object, options: CallOptions): Promise<unknown> {
-    try {
-      return await this.act(operation, on, args, options)
-    } catch (error) {
-      if (!(error instanceof PcgError) || error.code !== 'interrupted') throw error
-      throwIfAborted(options.signal)
-      return await this.act(operation, on, args, options).catch((again: unknown) => {
-        throw again instanceof PcgError && again.code === 'interrupted'
-          ? new PcgError('unavailable', again.message, { cause: again })
-          : again
-      })
-    }
+  read(operation: string, on: MoRef, args: object, options: CallOptions): Promise<unknown> {
+    return repeatable(options.signal, () => this.act(operation, on, args, options))
+  }
+
+  /** Many calls that change nothing, with answers that are parsed as they come in; as `read`, all of them are tried once more. */
+  readInBulk<T>(signal: AbortSignal, work: (channel: BulkChannel, content: ServiceContent) => Promise<T>): Promise<T> {
+    const channel = bulkChannel(this.#options.transport)
+    return repeatable(signal, () => this.#loggedInto(signal, ({ content }) => work(channel, content)))
   }
 
   /** A call that may change something: `interrupted` says that its reply was lost and that it may have been done. */
-  async act(operation: string, on: MoRef, args: object, options: CallOptions): Promise<unknown> {
-    const used = await this.current(options.signal)
-    try {
-      return await this.#send(operation, on, args, options)
-    } catch (error) {
-      if (!isNotAuthenticated(error)) throw error
-      this.#expire(used)
-      await this.current(options.signal)
-      return this.#send(operation, on, args, options)
-    }
+  act(operation: string, on: MoRef, args: object, options: CallOptions): Promise<unknown> {
+    return this.#loggedInto(options.signal, () => this.#send(operation, on, args, options))
   }
 
   /** Logs out, as far as vCenter can be reached. */
@@ -125,6 +126,17 @@ export class Session {
         .catch((err: unknown) => log.debug({ err }, 'logout failed'))
     }
     transport.close()
+  }
+
+  async #loggedInto<T>(signal: AbortSignal, work: (open: LoggedIn) => Promise<T>): Promise<T> {
+    const used = await this.current(signal)
+    try {
+      return await work(used)
+    } catch (error) {
+      if (faultOf(error)?.type !== 'NotAuthenticated') throw error
+      this.#expire(used)
+      return work(await this.current(signal))
+    }
   }
 
   async #send(operation: string, on: MoRef, args: object, options: CallOptions): Promise<unknown> {
@@ -206,8 +218,20 @@ export class Session {
   }
 }
 
-function isNotAuthenticated(error: unknown): boolean {
-  return faultOf(error)?.type === 'NotAuthenticated'
+async function repeatable<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!isInterrupted(error)) throw error
+    throwIfAborted(signal)
+    return await work().catch((again: unknown) => {
+      throw isInterrupted(again) ? new PcgError('unavailable', again.message, { cause: again }) : again
+    })
+  }
+}
+
+function isInterrupted(error: unknown): error is PcgError {
+  return error instanceof PcgError && error.code === 'interrupted'
 }
 
 function readContent(answer: unknown): ServiceContent {

@@ -12,15 +12,25 @@ import { type Endpoint, type Trust, TrustedAgent } from './trusted-agent.ts'
 /** vCenter allows 2,000 connections in all; steps queue here rather than there. */
 const MAX_CONNECTIONS = 12
 
+const DEFAULT_TIMEOUT_MS = 60_000
+
 export interface HttpReply {
   readonly status: number
   readonly body: string
 }
 
+/** A reply of which no more than its head may have come. */
+export interface OpenReply {
+  readonly status: number
+  /** As they come in; to be read to the end, or left early. Iterating throws as `post` does. */
+  readonly chunks: AsyncIterable<Uint8Array>
+}
+
 export interface PostOptions {
   readonly headers: Readonly<Record<string, string>>
   readonly signal: AbortSignal
-  readonly timeoutMs: number
+  /** Until the whole reply is there. */
+  readonly timeoutMs?: number | undefined
 }
 
 export class Transport {
@@ -43,30 +53,33 @@ export class Transport {
   }
 
   async post(body: string, options: PostOptions): Promise<HttpReply> {
+    const { status, chunks } = await this.open(body, options)
+    return { status, body: Buffer.concat(await Array.fromAsync(chunks)).toString('utf8') }
+  }
+
+  /** Resolves when the reply begins. */
+  async open(body: string, options: PostOptions): Promise<OpenReply> {
     const { host, port } = this.endpoint
-    const name = `vCenter ${host}:${port}`
-    const deadline = AbortSignal.timeout(options.timeoutMs)
+    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
+    const deadline = AbortSignal.timeout(timeoutMs)
+    const signal = AbortSignal.any([options.signal, deadline])
+    const headers = {
+      ...options.headers,
+      'Content-Length': String(Buffer.byteLength(body)),
+      ...(this.#cookie === undefined ? {} : { Cookie: this.#cookie }),
+    }
     let handed = false
+    const failure = (cause: unknown): PcgError => {
+      if (options.signal.aborted) return cancelled(options.signal)
+      if (cause instanceof PcgError) return cause
+      const why = deadline.aborted ? `no answer within ${timeoutMs / 1000} s` : PcgError.from(cause).message
+      return failed(this.endpoint, handed, why, cause)
+    }
     try {
-      return await new Promise<HttpReply>((resolve, reject) => {
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
         const outgoing = request(
-          {
-            host,
-            port,
-            path: '/sdk',
-            method: 'POST',
-            agent: this.#agent,
-            signal: AbortSignal.any([options.signal, deadline]),
-            headers: {
-              ...options.headers,
-              'Content-Length': String(Buffer.byteLength(body)),
-              ...(this.#cookie === undefined ? {} : { Cookie: this.#cookie }),
-            },
-          },
-          (response) => {
-            this.#keepCookie(response)
-            readAll(response).then((read) => resolve({ status: response.statusCode ?? 0, body: read }), reject)
-          },
+          { host, port, path: '/sdk', method: 'POST', agent: this.#agent, signal, headers },
+          resolve,
         )
         outgoing.once('socket', () => {
           handed = true
@@ -74,16 +87,10 @@ export class Transport {
         outgoing.once('error', reject)
         outgoing.end(body)
       })
+      this.#keepCookie(response)
+      return { status: response.statusCode ?? 0, chunks: wholeOf(response, failure) }
     } catch (cause) {
-      if (options.signal.aborted) throw cancelled(options.signal)
-      if (cause instanceof PcgError) throw cause
-      const why = deadline.aborted ? `no answer within ${options.timeoutMs / 1000} s` : PcgError.from(cause).message
-      if (handed) throw new PcgError('interrupted', `the reply of ${name} was lost: ${why}`, { cause })
-      throw new PcgError('unavailable', `${name} can't be reached: ${why}`, {
-        cause,
-        subject: 'spec.server',
-        remedy: 'Check that spec.server is right and that this gateway may connect to it.',
-      })
+      throw failure(cause)
     }
   }
 
@@ -94,10 +101,29 @@ export class Transport {
   }
 }
 
-async function readAll(response: IncomingMessage): Promise<string> {
-  response.setEncoding('utf8')
-  let body = ''
-  for await (const chunk of response) body += chunk
-  if (!response.complete) throw new Error('the connection ended within the reply')
-  return body
+async function* wholeOf(response: IncomingMessage, failure: (cause: unknown) => PcgError): AsyncGenerator<Uint8Array> {
+  try {
+    yield* response
+    if (!response.complete) throw new Error('the connection ended within the reply')
+  } catch (cause) {
+    throw failure(cause)
+  }
+}
+
+function failed({ host, port }: Endpoint, handed: boolean, why: string, cause: unknown): PcgError {
+  const name = `vCenter ${host}:${port}`
+  if (handed) return new PcgError('interrupted', `the reply of ${name} was lost: ${why}`, { cause })
+  return new PcgError('unavailable', `${name} can't be reached: ${why}`, {
+    cause,
+    subject: 'spec.server',
+    remedy: 'Check that spec.server is right and that this gateway may connect to it.',
+  })
+}
+
+/** What answered is something else, or a vCenter that is just starting. */
+export function notVcenter({ host, port }: Endpoint, status: number): PcgError {
+  return new PcgError('unavailable', `${host}:${port} answered HTTP ${status} and not as a vCenter does`, {
+    subject: 'spec.server',
+    remedy: 'Check that spec.server is a vCenter and that its vpxd service runs.',
+  })
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { type Client, createClientAsync, type IHttpClient } from 'soap'
 import { PcgError } from '../../runtime/pcg-error.ts'
 import { decode, field, text } from './soap-value.ts'
-import type { HttpReply, Transport } from './transport.ts'
+import { type HttpReply, notVcenter, type Transport } from './transport.ts'
 import { faultError, soapFault } from './vim-fault.ts'
 
 const WSDL = fileURLToPath(new URL('./wsdl/vim25.wsdl', import.meta.url))
@@ -12,8 +12,6 @@ export interface CallOptions {
   readonly signal: AbortSignal
   readonly timeoutMs?: number
 }
-
-const DEFAULT_TIMEOUT_MS = 60_000
 
 export class VimClient {
   readonly #client: Promise<Client>
@@ -34,10 +32,7 @@ export class VimClient {
         if (error) reject(asPcgError(operation, error))
         else resolve(decode(field(result, 'returnval')))
       }
-      method.call(client, args, answered, {
-        signal: options.signal,
-        timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-      })
+      method.call(client, args, answered, { signal: options.signal, timeoutMs: options.timeoutMs })
     })
   }
 }
@@ -60,9 +55,8 @@ function throughTransport(transport: Transport): IHttpClient {
     })
     sent.then(
       (reply) => {
-        const odd = notSoap(transport, reply)
-        if (odd === undefined) callback(null, { status: reply.status, headers: {} }, reply.body)
-        else callback(odd)
+        if (isSoap(reply)) callback(null, { status: reply.status, headers: {} }, reply.body)
+        else callback(notVcenter(transport.endpoint, reply.status))
       },
       (error) => callback(error),
     )
@@ -70,11 +64,6 @@ function throughTransport(transport: Transport): IHttpClient {
   return { request: post as unknown as IHttpClient['request'] }
 }
 
-function notSoap(transport: Transport, reply: HttpReply): PcgError | undefined {
-  if ((reply.status === 200 || reply.status === 500) && reply.body.includes('Envelope')) return undefined
-  const { host, port } = transport.endpoint
-  return new PcgError('unavailable', `${host}:${port} answered HTTP ${reply.status} and not as a vCenter does`, {
-    subject: 'spec.server',
-    remedy: 'Check that spec.server is a vCenter and that its vpxd service runs.',
-  })
+function isSoap({ status, body }: HttpReply): boolean {
+  return (status === 200 || status === 500) && body.includes('Envelope')
 }

@@ -39,7 +39,8 @@ export function localizedFault(error: unknown): VimFault {
   return vimFault(text(body, 'xsiType') ?? 'SystemError', text(error, 'localizedMessage') ?? '', body)
 }
 
-function vimFault(type: string, said: string, body: unknown): VimFault {
+/** @param body the fault's fields, as far as they are known. */
+export function vimFault(type: string, said: string, body: unknown = {}): VimFault {
   const detail = Object.fromEntries(
     Object.entries(typeof body === 'object' && body !== null ? body : {}).filter(([name]) => name !== 'xsiType'),
   )

@@ -1,9 +1,15 @@
+import type { VimFault } from './vim-fault.ts'
+
 /** A VM as a bulk retrieval gives it. What was not asked for, or isn't set, is null or empty. */
 export interface VmRecord {
   /** Its managed object reference's value: `vm-42`. */
   readonly ref: string
   readonly name: string | null
   readonly powerState: 'poweredOn' | 'poweredOff' | 'suspended' | null
+  /** The folder that it is in; null in a vApp. */
+  readonly parent: string | null
+  /** Whether it is a template; null if it can't be seen. */
+  readonly template: boolean | null
   /** The main address that the guest's tools report. */
   readonly guestAddress: string | null
   /** The BIOS UUID that the guest sees. */
@@ -17,14 +23,7 @@ export interface VmRecord {
   /** The entries of extraConfig whose keys were asked for; it holds user-data too, which nobody should keep. */
   readonly extraConfig: ReadonlyMap<string, string>
   /** Properties that vCenter would not show, by path, and why. */
-  readonly missing: ReadonlyMap<string, MissingProperty>
-}
-
-export interface MissingProperty {
-  /** The fault's type in vSphere's API: `NoPermission`. */
-  readonly type: string
-  /** vCenter's words; may be empty. */
-  readonly message: string
+  readonly missing: ReadonlyMap<string, VimFault>
 }
 
 export interface VmHardware {
@@ -80,8 +79,10 @@ export interface VmSummary {
 /** The properties that a bulk retrieval can read, as vSphere's API names them. */
 export type VmProperty =
   | 'name'
+  | 'parent'
   | 'runtime.powerState'
   | 'guest.ipAddress'
+  | 'config.template'
   | 'config.uuid'
   | 'config.instanceUuid'
   | 'config.extraConfig'

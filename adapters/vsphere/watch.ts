@@ -6,12 +6,12 @@ import type { Change, MachineUid, OwnerMark } from '../adapter.ts'
 import { cancelled, throwIfAborted } from './abortable.ts'
 import type { Feed, VmBatch } from './feed.ts'
 import { OBSERVED_PATHS, readObserved } from './observed.ts'
-import { readMark } from './owned.ts'
-import { retrieveBelow, retrieveObjects, type VimProperties } from './properties.ts'
+import { MARK_QUERY, readMark } from './owned.ts'
+import { retrieveObjects } from './properties.ts'
 import type { Session } from './session.ts'
+import { readVms } from './vm-records.ts'
 
 const RETRY = { firstMs: 500, maxMs: 30_000, factor: 2 }
-const MARK_PATHS = ['config.instanceUuid', 'config.extraConfig'] as const
 
 export interface WatchOptions {
   readonly session: Session
@@ -85,10 +85,10 @@ async function readChanges(
   batch: VmBatch,
   signal: AbortSignal,
 ): Promise<Change[]> {
-  const marked = await readMarks(session, batch, signal)
+  const marked = await readVms(session, batch.changed, MARK_QUERY, signal)
   const mine = marked.flatMap((vm) => {
     const owner = readMark(vm)
-    return owner?.gateway === gateway ? [{ vm: vm.ref, owner }] : []
+    return owner?.gateway === gateway ? [{ vm: { type: 'VirtualMachine', value: vm.ref }, owner }] : []
   })
   const read = await retrieveObjects(
     session,
@@ -115,11 +115,4 @@ async function readChanges(
     changes.set(owner.machine, { machine: owner.machine, observed: readObserved(vm, values, owner) })
   }
   return [...changes.values()]
-}
-
-async function readMarks(session: Session, batch: VmBatch, signal: AbortSignal): Promise<VimProperties[]> {
-  const wanted = [{ type: 'VirtualMachine', paths: MARK_PATHS }]
-  if (!batch.fresh) return retrieveObjects(session, batch.changed, wanted, signal)
-  const { content } = await session.current(signal)
-  return retrieveBelow(session, content.rootFolder, wanted, signal)
 }

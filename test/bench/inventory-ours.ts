@@ -2,12 +2,12 @@
  * Ours in the inventory bench, a process of its own: settings come as a line of JSON on standard input; then each further
  * line starts a round, which is answered by a line of JSON.
  */
-import { Agent } from 'node:https'
 import { createInterface } from 'node:readline'
-import { retrieveAllVms } from '../../adapters/vsphere/bulk.ts'
-import { httpsChannel } from '../../adapters/vsphere/bulk-channel.ts'
+import { openSession } from '../../adapters/vsphere/session.ts'
 import type { VmProperty } from '../../adapters/vsphere/vm-model.ts'
-import { logIn } from '../peers/vcenter-login.ts'
+import { readAllVms } from '../../adapters/vsphere/vm-records.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import { silentLog } from '../../runtime/log.ts'
 
 export interface InventorySettings {
   readonly url: string
@@ -31,25 +31,22 @@ export interface InventoryRound {
 const input = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
 const settings: InventorySettings = JSON.parse((await input.next()).value ?? '')
 const { hostname: host, port } = new URL(settings.url)
-const agent = new Agent({ keepAlive: true, ca: settings.authorityPem })
-const endpoint = { host, port: Number(port), agent }
-const cookie = await logIn({ ...endpoint, ...settings })
-const channel = httpsChannel({ ...endpoint, cookie: async () => cookie })
+const endpoint = { host, port: Number(port) }
+const session = openSession(endpoint, { authority: settings.authorityPem }, settings, {
+  clock: systemClock,
+  log: silentLog,
+})
+await session.current(AbortSignal.timeout(60_000))
 const baseKB = process.memoryUsage().rss / 1024
 console.log(JSON.stringify({ ready: true }))
 
 for (let next = await input.next(); !next.done; next = await input.next()) console.log(JSON.stringify(await round()))
-agent.destroy()
+await session.close()
 
 async function round(): Promise<InventoryRound> {
   const start = performance.now()
-  const machines = await retrieveAllVms(channel, {
-    propertyCollector: { type: 'PropertyCollector', value: 'propertyCollector' },
-    viewManager: { type: 'ViewManager', value: 'ViewManager' },
-    container: { type: 'Folder', value: 'group-d1' },
-    properties: settings.properties,
-    signal: AbortSignal.timeout(120_000),
-  })
+  const { properties } = settings
+  const machines = await readAllVms(session, { properties }, AbortSignal.timeout(120_000))
   const ms = performance.now() - start
   const disks = machines.reduce((sum, vm) => sum + (vm.hardware?.disks.length ?? 0), 0)
   return { ms, machines: machines.length, disks, peakKB: process.resourceUsage().maxRSS, baseKB }

@@ -1,48 +1,40 @@
-import { Agent } from 'node:https'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type BulkOptions, retrieveAllVms } from '../../adapters/vsphere/bulk.ts'
-import { httpsChannel } from '../../adapters/vsphere/bulk-channel.ts'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { openSession, type Session } from '../../adapters/vsphere/session.ts'
+import { readAllVms } from '../../adapters/vsphere/vm-records.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import { silentLog } from '../../runtime/log.ts'
 import { peer, title } from '../peers/peer.ts'
-import { logIn } from '../peers/vcenter-login.ts'
 import { startVcsim, type Vcsim } from '../peers/vcsim.ts'
 
 const vcsim = await peer('vcsim')
 /** More than one portion. */
 const MACHINES = 300
+const PROPERTIES = [
+  'name',
+  'parent',
+  'runtime.powerState',
+  'guest.ipAddress',
+  'config.template',
+  'config.uuid',
+  'config.instanceUuid',
+  'config.hardware',
+] as const
 
 describe.skipIf(!vcsim.available)(title('retrieving the whole inventory of vSphere', vcsim), () => {
   let vcenter: Vcsim
-  let agent: Agent
-  let cookie: string
+  let session: Session
   beforeAll(async () => {
     vcenter = await startVcsim({ machines: MACHINES })
-    agent = new Agent({ keepAlive: true, ca: vcenter.authorityPem })
-    cookie = await logIn({ ...vcenter, agent })
+    const trust = { authority: vcenter.authorityPem }
+    session = openSession(vcenter, trust, vcenter, { clock: systemClock, log: silentLog })
   })
+  afterEach(() => vcenter.control.healAll())
   afterAll(async () => {
-    agent.destroy()
+    await session.close()
     await vcenter.close()
   })
 
-  function retrieve(signal: AbortSignal, asWhom = cookie) {
-    const channel = httpsChannel({ host: vcenter.host, port: vcenter.port, agent, cookie: async () => asWhom })
-    const options: BulkOptions = {
-      propertyCollector: { type: 'PropertyCollector', value: 'propertyCollector' },
-      viewManager: { type: 'ViewManager', value: 'ViewManager' },
-      container: { type: 'Folder', value: 'group-d1' },
-      properties: [
-        'name',
-        'runtime.powerState',
-        'guest.ipAddress',
-        'config.uuid',
-        'config.instanceUuid',
-        'config.hardware',
-        'summary',
-      ],
-      signal,
-    }
-    return retrieveAllVms(channel, options)
-  }
+  const retrieve = (signal: AbortSignal) => readAllVms(session, { properties: PROPERTIES }, signal)
 
   it('gives every VM as vCenter has it', async ({ signal }) => {
     await vcenter.control.setGuest('DC0_C0_RP0_VM7', { addresses: ['10.1.2.3'], hostName: 'seven' })
@@ -59,7 +51,7 @@ describe.skipIf(!vcsim.available)(title('retrieving the whole inventory of vSphe
       disksKB: vm.hardware?.disks.map((disk) => disk.capacityKiB),
       macs: vm.hardware?.nics.map((nic) => nic.macAddress),
       addresses: vm.guestAddress === null ? [] : [vm.guestAddress],
-      template: vm.summary?.template,
+      template: vm.template,
     }))
     const expected = (await vcenter.control.vms()).map((vm) => ({
       ref: vm.ref,
@@ -93,12 +85,34 @@ describe.skipIf(!vcsim.available)(title('retrieving the whole inventory of vSphe
     expect(names.filter((name) => name !== 'DC0_C0_RP0_VM9')).toHaveLength(MACHINES)
   })
 
-  it('says that nobody is logged in, rather than that there are no VMs', async ({ signal }) => {
-    await expect(retrieve(signal, 'vmware_soap_session=nobody')).rejects.toMatchObject({ code: 'unauthenticated' })
+  it('logs in again, once, where the session ends meanwhile', async ({ signal }) => {
+    await retrieve(signal)
+    const before = await vcenter.control.logins()
+    const held = await vcenter.control.inject({ method: 'RetrievePropertiesEx', skip: 2, action: 'hold' })
+    const retrieving = retrieve(signal)
+    while ((await held.taken()) === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    await vcenter.control.expireSessions()
+    await held.heal()
+    expect(await retrieving).toHaveLength(MACHINES)
+    expect((await vcenter.control.logins()).accepted - before.accepted).toBe(1)
   })
 
-  it('says that the answer was lost', async ({ signal }) => {
+  it('asks once more where an answer was lost, and then says so', async ({ signal }) => {
     await vcenter.control.inject({ method: 'RetrievePropertiesEx', skip: 1, action: 'cut-after' })
-    await expect(retrieve(signal)).rejects.toMatchObject({ code: 'interrupted' })
+    expect(await retrieve(signal)).toHaveLength(MACHINES)
+    await vcenter.control.inject({ method: 'RetrievePropertiesEx', action: 'cut-after', times: -1 })
+    await expect(retrieve(signal)).rejects.toMatchObject({ code: 'unavailable' })
+  })
+
+  it('takes an answer that is no vCenter’s for an error', async ({ signal }) => {
+    await vcenter.control.inject({ method: 'CreateContainerView', action: 'status', status: 503, times: -1 })
+    await expect(retrieve(signal)).rejects.toMatchObject({ code: 'unavailable', subject: 'spec.server' })
+  })
+
+  it('ends at once when it is aborted', async () => {
+    await vcenter.control.inject({ method: 'RetrievePropertiesEx', skip: 1, action: 'hold' })
+    const controller = new AbortController()
+    setTimeout(() => controller.abort(), 100)
+    await expect(retrieve(controller.signal)).rejects.toMatchObject({ code: 'cancelled' })
   })
 })

@@ -1,13 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type BulkOptions, retrieveAllVms } from '../../../adapters/vsphere/bulk.ts'
-import type { BulkAnswer, BulkChannel } from '../../../adapters/vsphere/bulk-channel.ts'
-import { faultOf } from '../../../adapters/vsphere/vim-fault.ts'
+import { type BelowOptions, retrieveAllVms, retrieveVms } from '../../../adapters/vsphere/bulk.ts'
+import type { BulkChannel } from '../../../adapters/vsphere/bulk-channel.ts'
+import type { OpenReply } from '../../../adapters/vsphere/transport.ts'
+import { faultOf, vimFault } from '../../../adapters/vsphere/vim-fault.ts'
 import type { VmProperty } from '../../../adapters/vsphere/vm-model.ts'
 
 const PROPERTIES: readonly VmProperty[] = ['name', 'runtime.powerState', 'config.hardware', 'summary', 'customValue']
 
-function options(changes: Partial<BulkOptions> = {}): BulkOptions {
+function options(changes: Partial<BelowOptions> = {}): BelowOptions {
   return {
     propertyCollector: { type: 'PropertyCollector', value: 'propertyCollector' },
     viewManager: { type: 'ViewManager', value: 'ViewManager' },
@@ -28,7 +29,7 @@ class Vcenter implements BulkChannel {
   readonly requests: string[] = []
   pageSize = Number.POSITIVE_INFINITY
   /** What to answer instead, once a request holds the text. */
-  readonly instead = new Map<string, () => BulkAnswer>()
+  readonly instead = new Map<string, () => OpenReply>()
   readonly #vms: readonly Vm[]
   readonly #pieceSize: number
   readonly #rest = new Map<string, string[]>()
@@ -38,14 +39,14 @@ class Vcenter implements BulkChannel {
     this.#pieceSize = pieceSize
   }
 
-  async post(envelope: string, signal: AbortSignal): Promise<BulkAnswer> {
+  async post(envelope: string, signal: AbortSignal): Promise<OpenReply> {
     signal.throwIfAborted()
     this.requests.push(envelope)
     for (const [text, answer] of this.instead) if (envelope.includes(text)) return answer()
     return this.answer(200, this.#respond(envelope))
   }
 
-  answer(status: number, body: string): BulkAnswer {
+  answer(status: number, body: string): OpenReply {
     const document = `<?xml version="1.0"?>\n<s:Envelope xmlns:s="x"><s:Body>${body}</s:Body></s:Envelope>`
     return { status, chunks: pieces(Buffer.from(document), this.#pieceSize) }
   }
@@ -150,6 +151,8 @@ describe('retrieving all VMs', () => {
     const xml =
       '<objects><obj type="VirtualMachine">vm-42</obj>' +
       property('name', 'xsd:string', 'Zürich &amp; <![CDATA[<1>]]>') +
+      '<propSet><name>parent</name><val type="Folder">group-v3</val></propSet>' +
+      property('config.template', 'xsd:boolean', 'false') +
       property('runtime.powerState', 'VirtualMachinePowerState', 'poweredOn') +
       property('config.hardware', 'VirtualHardware', HARDWARE) +
       property('summary', 'VirtualMachineSummary', SUMMARY) +
@@ -163,6 +166,8 @@ describe('retrieving all VMs', () => {
       {
         ref: 'vm-42',
         name: 'Zürich & <1>',
+        parent: 'group-v3',
+        template: false,
         powerState: 'poweredOn',
         guestAddress: null,
         uuid: null,
@@ -225,7 +230,7 @@ describe('retrieving all VMs', () => {
           [102, 'mark 102'],
         ]),
         extraConfig: new Map([['pcg.gateway', 'default/site-1']]),
-        missing: new Map([['config.uuid', { type: 'NoPermission', message: 'Denied.' }]]),
+        missing: new Map([['config.uuid', vimFault('NoPermission', 'Denied.')]]),
       },
     ])
   })
@@ -259,6 +264,24 @@ describe('retrieving all VMs', () => {
       }),
       { numRuns: 15 },
     )
+  })
+
+  it('gives those that are asked for, of which some are gone meanwhile', async () => {
+    const notFound = '<fault><fault xsi:type="ManagedObjectNotFound"/></fault>'
+    const gone = `<objects><obj>vm-2</obj><missingSet><path>name</path>${notFound}</missingSet></objects>`
+    const vcenter = new Vcenter([
+      named('vm-1', 'a'),
+      { ref: 'vm-2', xml: gone },
+      named('vm-3', 'c'),
+      named('vm-4', 'd'),
+    ])
+    const wanted = ['vm-1', 'vm-2', 'vm-4', 'vm-5'].map((value) => ({ type: 'VirtualMachine', value }))
+    const found = await retrieveVms(vcenter, wanted, options())
+    expect(found.map(({ ref, name }) => [ref, name])).toEqual([
+      ['vm-1', 'a'],
+      ['vm-4', 'd'],
+    ])
+    expect(await retrieveVms(vcenter, [], options())).toEqual([])
   })
 
   it('asks for exactly the properties that were asked for', async () => {
@@ -317,16 +340,6 @@ describe('a retrieval that fails', () => {
     const vcenter = new Vcenter(vms)
     vcenter.instead.set('>vm-1</obj>', () => ({ status: 200, chunks: lost() }))
     await expect(retrieveAllVms(vcenter, options())).rejects.toMatchObject({ code: 'interrupted' })
-  })
-
-  it('says that what answered is no vCenter', async () => {
-    const vcenter = new Vcenter(vms)
-    const page = Buffer.from('<!DOCTYPE html><p>Service unavailable')
-    vcenter.instead.set('CreateContainerView', () => ({ status: 503, chunks: pieces(page, 10) }))
-    await expect(retrieveAllVms(vcenter, options())).rejects.toMatchObject({
-      code: 'unavailable',
-      subject: 'spec.server',
-    })
   })
 
   it('stops asking when it is aborted', async () => {
