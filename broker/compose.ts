@@ -11,6 +11,7 @@ import { type Endpoint, startEndpoint } from '../tunnel/endpoint.ts'
 import { createJoinToken } from '../tunnel/join-token.ts'
 import { readSecretFile, replaceSecretFile } from '../tunnel/secret-file.ts'
 import { openServerCertificate, type ServerTls } from '../tunnel/server-certificate.ts'
+import { startRotation } from '../tunnel/server-certificate-rotation.ts'
 import { startApi } from './api/api.ts'
 import { DesiredState } from './desired-state.ts'
 import { Enrolment } from './enrolment.ts'
@@ -110,7 +111,8 @@ async function start(
   const unlock = lockState(stateDir)
   onClose(async () => unlock())
   const authority = await openAuthority({ folder: join(stateDir, 'authority'), clock })
-  const tls = await openServerCertificate({ folder: join(stateDir, 'server'), names, authority, clock })
+  const openTls = () => openServerCertificate({ folder: join(stateDir, 'server'), names, authority, clock })
+  const tls = await openTls()
 
   const store = openStore(databasePath(stateDir), clock)
   onClose(async () => store.database.close())
@@ -142,12 +144,13 @@ async function start(
     makeToken: () => createJoinToken(tunnelAddress, authority.fingerprint),
     disconnect: (identity) => endpoint?.disconnect(identity),
   })
-  endpoint = await startTunnel(options, { tls, authority, sessions, enrolment })
-  onClose(() => endpoint.close())
-  const tunnelAddress = formatAddress(name, parseAddress(endpoint.address).port)
+  const tunnel = await startTunnel(options, { tls, authority, sessions, enrolment })
+  endpoint = tunnel
+  onClose(() => tunnel.close())
+  const tunnelAddress = formatAddress(name, parseAddress(tunnel.address).port)
 
   const items = new Items({ store, sessions })
-  const questions = new GatewayQuestions({ store, desired, queries: endpoint })
+  const questions = new GatewayQuestions({ store, desired, queries: tunnel })
   const api = await startApi({
     ...options.api,
     tls,
@@ -156,7 +159,12 @@ async function start(
     services: { store, desired, items, enrolment, questions, clock },
   })
   onClose(() => api.close())
-  onClose(() => endpoint.drain('the broker is closing'))
+  const renewed = (next: ServerTls): void => {
+    tunnel.replaceCertificate(next)
+    api.replaceCertificate(next)
+  }
+  onClose(startRotation({ open: openTls, current: tls, renewed, clock, log }))
+  onClose(() => tunnel.drain('the broker is closing'))
 
   const apiUrl = `https://${formatAddress(name, api.port)}`
   await writeAccess(stateDir, store.tenants, { server: apiUrl, authority: authority.certificatePem })

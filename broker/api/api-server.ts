@@ -119,9 +119,14 @@ function withoutUnused(document: ReturnType<typeof nameSchemas>): ReturnType<typ
   return document
 }
 
+/** As node:tls takes it. */
+export function secureContextOf({ key, cert }: ApiTls) {
+  return { key, cert, minVersion: 'TLSv1.2' as const }
+}
+
 function createServer(tls: ApiTls) {
   return fastify({
-    https: { ...tls, minVersion: 'TLSv1.2' as const },
+    https: secureContextOf(tls),
     bodyLimit: BODY_MAX_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: 300 },

@@ -1,7 +1,7 @@
 /** The tenant API as it listens. */
 import type { Log } from '../../runtime/log.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
-import { type Api, type ApiTls, createApi } from './api-server.ts'
+import { type Api, type ApiTls, createApi, secureContextOf } from './api-server.ts'
 import type { ApiServices } from './api-services.ts'
 import { addEventRoutes } from './event-routes.ts'
 import { addGatewayRoutes } from './gateway-routes.ts'
@@ -22,6 +22,8 @@ export interface ApiOptions {
 
 export interface RunningApi {
   readonly port: number
+  /** For connections from now on. */
+  replaceCertificate(tls: ApiTls): void
   /** Ends the watches, and answers what was asked. */
   close(): Promise<void>
 }
@@ -42,6 +44,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const address = api.server.address()
   return {
     port: typeof address === 'object' && address !== null ? address.port : options.port,
+    replaceCertificate: (tls) => api.server.setSecureContext(secureContextOf(tls)),
     close: async () => {
       closing.abort()
       await closeGently(api)

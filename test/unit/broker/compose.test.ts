@@ -1,8 +1,9 @@
 /** A whole broker, with gateways that come through the real tunnel. */
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import {
   type AdminAccess,
@@ -21,7 +22,7 @@ import { openIdentityStore } from '../../../tunnel/identity-store.ts'
 import { type Link, startLink } from '../../../tunnel/link.ts'
 import type { Answers, Inbox, Outbox, OutgoingEvent, ReceivedDelivery } from '../../../tunnel/link-ports.ts'
 import { account, cluster, gateway, profile } from './resources.ts'
-import { NO_SIGNAL } from './site.ts'
+import { MovedClock, NO_SIGNAL } from './site.ts'
 
 const SEALING_KEY = Buffer.alloc(32, 5)
 
@@ -59,6 +60,46 @@ class Appliance implements Inbox, Outbox, Answers {
     const query = JSON.parse(Buffer.from(payload).toString())
     return Buffer.from(JSON.stringify({ items: [{ kind: 'zone', name: query.account, path: '/', detail: {} }] }))
   }
+}
+
+const DAY_MS = 86_400_000
+
+/** The system's clock, whose sleeps of a day end when the test says so. */
+class DayClock extends MovedClock {
+  readonly #sleepers = new Set<() => void>()
+
+  override readonly sleep = (ms: number, signal: AbortSignal): Promise<void> => {
+    if (ms < DAY_MS) return systemClock.sleep(ms, signal)
+    return new Promise((resolve, reject) => {
+      const wake = (): void => {
+        this.#sleepers.delete(wake)
+        resolve()
+      }
+      this.#sleepers.add(wake)
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+  }
+
+  pass(days: number): void {
+    this.byMs += days * DAY_MS
+    for (const wake of [...this.#sleepers]) wake()
+  }
+
+  get sleepers(): number {
+    return this.#sleepers.size
+  }
+}
+
+/** The serial number of the certificate that is shown there. */
+function serialAt(address: string): Promise<string> {
+  const { host, port } = parseAddress(address)
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, ALPNProtocols: ['h2', 'http/1.1'], rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerCertificate().serialNumber)
+      socket.destroy()
+    })
+    socket.on('error', reject)
+  })
 }
 
 let folder: string
@@ -204,6 +245,41 @@ test('a tenant can be added while it runs, and its admin gets in', async () => {
       .end()
   })
   expect(status).toBe(200)
+})
+
+test('the certificates of the API and of the tunnel are renewed at two thirds of their life, while it runs', async () => {
+  const clock = new DayClock()
+  // So that what is made at the end counts today.
+  clock.byMs = -1_232 * DAY_MS
+  const { apiUrl, tunnelAddress } = await start({ clock })
+  await call('POST', '/v1/apply', SETUP)
+  const shown = () => Promise.all([serialAt(new URL(apiUrl).host), serialAt(tunnelAddress)])
+  const [first] = await shown()
+  const checked = () => expect.poll(() => clock.sleepers).toBe(1)
+  const later = async (days: number) => {
+    await checked()
+    clock.pass(days)
+    await checked()
+  }
+  await later(1_200)
+  await later(1)
+  expect(await shown()).toEqual([first, first])
+
+  // The disk is in the way for a day.
+  const stored = join(folder, 'broker', 'server', 'server.pem')
+  await rename(stored, `${stored}.aside`)
+  await mkdir(stored)
+  await later(30)
+  expect(await shown()).toEqual([first, first])
+  await rmdir(stored)
+  await rename(`${stored}.aside`, stored)
+
+  await later(1)
+  const [api, tunnel] = await shown()
+  expect(api).not.toBe(first)
+  expect(api).toBe(tunnel)
+  await joinBroker(new Appliance())
+  await expect.poll(phase).toBe('Connected')
 })
 
 test('a second broker does not start on the same state', async () => {
