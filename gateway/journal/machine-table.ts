@@ -1,5 +1,6 @@
 /**
- * The machines: records in memory and on disk, specs on disk alone (a spec holds the user-data, several KiB of it secret).
+ * The machines: records in memory and on disk; specs on disk alone, in a table of their own, because they hold the
+ * user-data: up to 48 KiB, secret, and not to be written again with each change of a record.
  *
  * Invariants
  * 1. Memory changes at the call, disk with the transaction: whoever lets an effect out awaits the transaction first.
@@ -14,17 +15,21 @@ export class MachineTable {
   readonly #records = new Map<MachineUid, MachineRecord>()
   readonly #byCluster = new Map<string, Set<MachineUid>>()
   readonly #insert: StatementSync
+  readonly #insertSpec: StatementSync
   readonly #updateRecord: StatementSync
   readonly #selectSpec: StatementSync
   readonly #updateSpec: StatementSync
   readonly #delete: StatementSync
+  readonly #deleteSpec: StatementSync
 
   constructor(db: DatabaseSync) {
-    this.#insert = db.prepare('INSERT INTO machines (uid, record, spec) VALUES (?, ?, ?)')
+    this.#insert = db.prepare('INSERT INTO machines (uid, record) VALUES (?, ?)')
+    this.#insertSpec = db.prepare('INSERT INTO machine_specs (uid, spec) VALUES (?, ?)')
     this.#updateRecord = db.prepare('UPDATE machines SET record = ? WHERE uid = ?')
-    this.#selectSpec = db.prepare('SELECT spec FROM machines WHERE uid = ?')
-    this.#updateSpec = db.prepare('UPDATE machines SET spec = ? WHERE uid = ?')
+    this.#selectSpec = db.prepare('SELECT spec FROM machine_specs WHERE uid = ?')
+    this.#updateSpec = db.prepare('UPDATE machine_specs SET spec = ? WHERE uid = ?')
     this.#delete = db.prepare('DELETE FROM machines WHERE uid = ?')
+    this.#deleteSpec = db.prepare('DELETE FROM machine_specs WHERE uid = ?')
     for (const row of db.prepare('SELECT record FROM machines').all()) this.#remember(JSON.parse(String(row.record)))
   }
 
@@ -58,7 +63,8 @@ export class MachineTable {
   insert(record: MachineRecord, spec: MachineSpec): () => void {
     this.#remember(record)
     return () => {
-      this.#insert.run(record.uid, JSON.stringify(record), JSON.stringify(spec))
+      this.#insert.run(record.uid, JSON.stringify(record))
+      this.#insertSpec.run(record.uid, JSON.stringify(spec))
     }
   }
 
@@ -88,6 +94,7 @@ export class MachineTable {
     if (record !== undefined) this.#byCluster.get(record.cluster)?.delete(uid)
     return () => {
       this.#delete.run(uid)
+      this.#deleteSpec.run(uid)
     }
   }
 

@@ -10,7 +10,8 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (kind, name)
   ) STRICT;
   CREATE TABLE clusters (name TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT;
-  CREATE TABLE machines (uid TEXT PRIMARY KEY, record TEXT NOT NULL, spec TEXT NOT NULL) STRICT;
+  CREATE TABLE machines (uid TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
+  CREATE TABLE machine_specs (uid TEXT PRIMARY KEY, spec TEXT NOT NULL) STRICT;
   CREATE TABLE ledger (
     machine TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, external_id TEXT, state TEXT NOT NULL, since TEXT NOT NULL,
     PRIMARY KEY (machine, kind, name)
