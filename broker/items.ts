@@ -4,6 +4,7 @@ import type { MachineStatus, TimelineEntry } from '../resources/machine.ts'
 import type { Kind, ReportedKind, Resource } from '../resources/resource.ts'
 import type { GatewayIdentity } from '../tunnel/identity.ts'
 import { notFound } from './desired-state.ts'
+import type { Page, PageRequest } from './page.ts'
 import type { Sessions } from './sessions.ts'
 import type { BrokerStore } from './store/broker-store.ts'
 import type { StoredEvent } from './store/event-store.ts'
@@ -62,10 +63,12 @@ export class Items {
     return this.of(tenant, found)
   }
 
-  async list(tenant: string, kind: Kind): Promise<ResourceItem[]> {
+  /** By name, in parts. */
+  async page(tenant: string, kind: Kind, request: PageRequest<string>): Promise<Page<ResourceItem, string>> {
+    const { entries, ...next } = this.#options.store.resources.page(tenant, kind, request)
     const items: ResourceItem[] = []
-    for (const found of this.#options.store.resources.list(tenant, kind)) items.push(await this.of(tenant, found))
-    return items
+    for (const found of entries) items.push(await this.of(tenant, found))
+    return { entries: items, ...next }
   }
 
   async of(tenant: string, found: StoredResource): Promise<ResourceItem> {
@@ -84,9 +87,13 @@ export class Items {
     return machineItem(found)
   }
 
-  /** By name; of one cluster, if given. */
-  machines(tenant: string, cluster?: string): MachineItem[] {
-    return this.#options.store.machines.list(tenant, cluster).map(machineItem)
+  /** By name, in parts; of one cluster, if given. */
+  machines(
+    tenant: string,
+    request: PageRequest<string> & { readonly cluster?: string | undefined },
+  ): Page<MachineItem, string> {
+    const { entries, ...next } = this.#options.store.machines.page(tenant, request)
+    return { entries: entries.map(machineItem), ...next }
   }
 
   /** Oldest first. Throws `not-found` for a machine that never was, or is gone. */

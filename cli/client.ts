@@ -2,10 +2,20 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { KIND_NAMES } from '../resources/kind-names.ts'
 import type { TimelineEntry } from '../resources/machine.ts'
+import { nearName } from '../resources/near-name.ts'
 import type { Finding, InventoryItem, LedgerEntry, PlanAnswer } from '../resources/query.ts'
 import type { ReportedKind, Resource } from '../resources/resource.ts'
 import { PcgError } from '../runtime/pcg-error.ts'
-import type { ApiKey, ApplyResult, EventRecord, Item, JoinToken, ResourceItem, Role } from './api-types.ts'
+import {
+  type ApiKey,
+  type ApplyResult,
+  type EventRecord,
+  type Item,
+  type JoinToken,
+  nameOf,
+  type ResourceItem,
+  type Role,
+} from './api-types.ts'
 import type { Context } from './config.ts'
 import { isObject } from './is-object.ts'
 import { readJson, send, type WireRequest } from './wire.ts'
@@ -44,17 +54,28 @@ export class Client {
   }
 
   async list(kind: ReportedKind, signal: AbortSignal, query: Record<string, string> = {}): Promise<Item[]> {
-    return await this.#list('GET', `/${KIND_NAMES[kind].plural}`, 'items', signal, { query })
+    return await this.#pages(`/${KIND_NAMES[kind].plural}`, query, signal)
   }
 
   async get(kind: ReportedKind, name: string, signal: AbortSignal): Promise<Item> {
-    return (await this.#call('GET', resourcePath(kind, name), signal)) as Item
+    return (await this.#about(kind, name, signal, this.#call('GET', resourcePath(kind, name), signal))) as Item
+  }
+
+  async has(kind: ReportedKind, name: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#call('GET', resourcePath(kind, name), signal)
+      return true
+    } catch (error) {
+      if (error instanceof PcgError && error.code === 'not-found') return false
+      throw error
+    }
   }
 
   /** Marks it for deletion; it is gone when its gateway has undone all that it stands for. */
   async delete(kind: ReportedKind, name: string, forget: boolean, signal: AbortSignal): Promise<ResourceItem> {
     const query = forget ? { forget: 'true' } : {}
-    return (await this.#call('DELETE', resourcePath(kind, name), signal, { query })) as ResourceItem
+    const call = this.#call('DELETE', resourcePath(kind, name), signal, { query })
+    return (await this.#about(kind, name, signal, call)) as ResourceItem
   }
 
   async timeline(machine: string, signal: AbortSignal): Promise<TimelineEntry[]> {
@@ -72,23 +93,27 @@ export class Client {
   }
 
   async revoke(gateway: string, signal: AbortSignal): Promise<void> {
-    await this.#call('POST', `${resourcePath('Gateway', gateway)}/revoke`, signal, { body: {} })
+    const call = this.#call('POST', `${resourcePath('Gateway', gateway)}/revoke`, signal, { body: {} })
+    await this.#about('Gateway', gateway, signal, call)
   }
 
   async ledger(gateway: string, cluster: string | undefined, signal: AbortSignal): Promise<LedgerEntry[]> {
     const query = cluster === undefined ? {} : { cluster }
     const path = `${resourcePath('Gateway', gateway)}/ledger`
-    return await this.#list('GET', path, 'entries', signal, { query, timeoutMs: LONG_MS })
+    const list = this.#list<LedgerEntry>('GET', path, 'entries', signal, { query, timeoutMs: LONG_MS })
+    return await this.#about('Gateway', gateway, signal, list)
   }
 
   async inventory(account: string, signal: AbortSignal): Promise<InventoryItem[]> {
     const path = `${resourcePath('CloudAccount', account)}/inventory`
-    return await this.#list('GET', path, 'items', signal, { timeoutMs: LONG_MS })
+    const list = this.#list<InventoryItem>('GET', path, 'items', signal, { timeoutMs: LONG_MS })
+    return await this.#about('CloudAccount', account, signal, list)
   }
 
   async verify(account: string, signal: AbortSignal): Promise<Finding[]> {
     const path = `${resourcePath('CloudAccount', account)}/verify`
-    return await this.#list('POST', path, 'findings', signal, { body: {}, timeoutMs: LONG_MS })
+    const list = this.#list<Finding>('POST', path, 'findings', signal, { body: {}, timeoutMs: LONG_MS })
+    return await this.#about('CloudAccount', account, signal, list)
   }
 
   async createKey(name: string, role: Role, signal: AbortSignal): Promise<{ id: string; key: string }> {
@@ -96,7 +121,7 @@ export class Client {
   }
 
   async keys(signal: AbortSignal): Promise<ApiKey[]> {
-    return await this.#list('GET', '/keys', 'items', signal)
+    return await this.#pages('/keys', {}, signal)
   }
 
   async deleteKey(id: string, signal: AbortSignal): Promise<void> {
@@ -113,6 +138,26 @@ export class Client {
     this.#agent.destroy()
   }
 
+  /** What is asked of one resource: should there be none of that name, the error says which was probably meant. */
+  async #about<T>(kind: ReportedKind, name: string, signal: AbortSignal, call: Promise<T>): Promise<T> {
+    try {
+      return await call
+    } catch (error) {
+      if (!(error instanceof PcgError) || error.code !== 'not-found') throw error
+      const names = (await this.list(kind, signal).catch(() => [])).map(nameOf)
+      // Then it is something else that there is not.
+      if (names.includes(name)) throw error
+      const near = nearName(name, names)
+      const lists = `\`pcg get ${KIND_NAMES[kind].plural}\` lists those that there are.`
+      const remedy = near === undefined ? lists : `Did you mean ${near}? ${lists}`
+      throw new PcgError('not-found', error.message, {
+        ...(error.subject === undefined ? {} : { subject: error.subject }),
+        remedy,
+        cause: error,
+      })
+    }
+  }
+
   #request(
     method: WireRequest['method'],
     path: string,
@@ -122,12 +167,13 @@ export class Client {
   ): WireRequest {
     const url = new URL(`/v1${path}`, this.context.server)
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
-    const { apiKey, authority, source, keySource } = this.context
+    const { apiKey, authority, source, authoritySource, keySource } = this.context
     return {
       method,
       url,
       apiKey,
       source,
+      authoritySource,
       keySource,
       signal,
       agent: this.#agent,
@@ -156,7 +202,20 @@ export class Client {
     }
   }
 
-  /** The list in the answer's field. The API is this product's own, so its entries are taken for what they say they are. */
+  /** All of a list that the broker answers in parts, by names. */
+  async #pages<T>(path: string, query: Record<string, string>, signal: AbortSignal): Promise<T[]> {
+    const items: T[] = []
+    let after: string | undefined
+    do {
+      const from = after === undefined ? query : { ...query, after }
+      const answer = await this.#call('GET', path, signal, { query: from })
+      items.push(...this.#listIn<T>(answer, 'items'))
+      after = isObject(answer) && typeof answer.next === 'string' ? answer.next : undefined
+    } while (after !== undefined)
+    return items
+  }
+
+  /** The list in the answer's field. */
   async #list<T>(
     method: WireRequest['method'],
     path: string,
@@ -164,7 +223,11 @@ export class Client {
     signal: AbortSignal,
     options: { query?: Record<string, string>; body?: unknown; timeoutMs?: number } = {},
   ): Promise<T[]> {
-    const answer = await this.#call(method, path, signal, options)
+    return this.#listIn(await this.#call(method, path, signal, options), field)
+  }
+
+  /** The API is this product's own, so its entries are taken for what they say they are. */
+  #listIn<T>(answer: unknown, field: string): T[] {
     const list = isObject(answer) ? answer[field] : undefined
     if (Array.isArray(list)) return list as T[]
     throw new PcgError('unavailable', `answered without ${field}: is it a broker of this version?`, {

@@ -65,13 +65,21 @@ const applyResultSchema = z.object({
 
 const keySchema = z.object({ id: z.string(), name: z.string(), role: z.enum(ROLES), createdAt: time })
 
+const nextName = z
+  .string()
+  .optional()
+  .describe('The `after` of the next part of the list; absent when this is the last')
+
 export const answers = {
   item: itemSchema,
-  items: z.object({ items: z.array(itemSchema).readonly() }),
+  items: z.object({ items: z.array(itemSchema).readonly(), next: nextName }),
   machine: machineItemSchema,
-  machines: z.object({ items: z.array(machineItemSchema).readonly() }),
+  machines: z.object({ items: z.array(machineItemSchema).readonly(), next: nextName }),
   timeline: z.object({ entries: z.array(timelineEntrySchema.readonly()).readonly() }),
-  events: z.object({ events: z.array(eventSchema).readonly() }),
+  events: z.object({
+    events: z.array(eventSchema).readonly(),
+    next: z.int().optional().describe('The `after` of the events behind these; absent when there are none yet'),
+  }),
   applied: z.object({ results: z.array(applyResultSchema).readonly() }),
   plan: planAnswerSchema,
   inventory: inventoryAnswerSchema,
@@ -79,7 +87,7 @@ export const answers = {
   ledger: ledgerAnswerSchema,
   joinToken: z.object({ token: z.string().describe('Shown once'), expiresAt: time }),
   newKey: z.object({ id: z.string(), key: z.string().describe('Shown once') }),
-  keys: z.object({ items: z.array(keySchema).readonly() }),
+  keys: z.object({ items: z.array(keySchema).readonly(), next: nextName }),
   healthy: z.object({ status: z.literal('ok') }),
 }
 

@@ -7,11 +7,10 @@ import { type WatchLine, watch } from '../watch.ts'
 import { answers, watchLineSchema } from './api-schemas.ts'
 import { type Api, callerOf, signalOf } from './api-server.ts'
 import type { ApiServices } from './api-services.ts'
+import { limitParam, numberParam } from './page-query.ts'
 import { errors, needs } from './route-schema.ts'
 
-const MAX_EVENTS = 1_000
-const number = z.coerce.number<string>({ error: 'must be a whole number' }).int('must be a whole number')
-const idSchema = number.min(0, 'must be at least 0')
+const idParam = numberParam.min(0, 'must be at least 0')
 
 export function addEventRoutes(api: Api, services: ApiServices): void {
   const { store, items, closing, pingMs } = services
@@ -25,18 +24,16 @@ export function addEventRoutes(api: Api, services: ApiServices): void {
       querystring: z.strictObject({
         kind: reportedKindSchema.optional(),
         name: z.string().optional(),
-        after: idSchema.optional().describe('Only events with a larger id'),
-        limit: number
-          .min(1, 'must be at least 1')
-          .max(MAX_EVENTS, `must be at most ${MAX_EVENTS}`)
+        after: idParam
           .optional()
-          .describe('How many at most; 100 if absent'),
+          .describe('Only events with a larger id, from there on: the `next` of the part before'),
+        limit: limitParam,
       }),
       response: { 200: answers.events, ...errors() },
     },
     handler: async (request) => {
-      const { limit = 100, ...filter } = request.query
-      return { events: store.events.list(callerOf(request).tenant, { ...filter, limit }).map(eventItem) }
+      const { entries, ...next } = store.events.page(callerOf(request).tenant, request.query)
+      return { events: entries.map(eventItem), ...next }
     },
   })
 
@@ -48,7 +45,7 @@ export function addEventRoutes(api: Api, services: ApiServices): void {
       tags: ['events'],
       summary: 'All that is there, then `synced`, then each change as it happens: one JSON object a line',
       querystring: z.strictObject({
-        after: idSchema
+        after: idParam
           .optional()
           .describe('Go on behind the id of this line, rather than begin with all that is there'),
       }),

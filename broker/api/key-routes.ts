@@ -4,6 +4,7 @@ import { ROLES } from '../store/tenant-store.ts'
 import { answers } from './api-schemas.ts'
 import { type Api, callerOf } from './api-server.ts'
 import type { ApiServices } from './api-services.ts'
+import { listed, pageParams } from './page-query.ts'
 import { BODY_ERRORS, errors, needs } from './route-schema.ts'
 
 /** The tenant's API keys. */
@@ -33,10 +34,11 @@ export function addKeyRoutes(api: Api, { store }: ApiServices): void {
     config: needs('admin'),
     schema: {
       tags: ['keys'],
-      summary: 'Every API key, by name; not the keys themselves',
+      summary: 'Every API key, by name, in parts; not the keys themselves',
+      querystring: z.strictObject(pageParams),
       response: { 200: answers.keys, ...errors() },
     },
-    handler: async (request) => ({ items: store.tenants.keys(callerOf(request).tenant) }),
+    handler: async (request) => listed(store.tenants.keyPage(callerOf(request).tenant, request.query)),
   })
 
   api.route({

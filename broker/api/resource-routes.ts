@@ -5,6 +5,7 @@ import { KINDS, type Kind } from '../../resources/resource.ts'
 import { answers } from './api-schemas.ts'
 import { type Api, callerOf, signalOf } from './api-server.ts'
 import type { ApiServices } from './api-services.ts'
+import { listed, pageParams } from './page-query.ts'
 import { applyBodySchema, checkBody, planBodySchema } from './resource-input.ts'
 import { BODY_ERRORS, errors, GATEWAY_ERRORS, needs } from './route-schema.ts'
 
@@ -63,10 +64,11 @@ function addKindRoutes(api: Api, { desired, items }: ApiServices, kind: Kind): v
     config: needs('viewer'),
     schema: {
       tags: ['resources'],
-      summary: `Every ${kind}, by name`,
+      summary: `Every ${kind}, by name, in parts`,
+      querystring: z.strictObject(pageParams),
       response: { 200: answers.items, ...errors() },
     },
-    handler: async (request) => ({ items: await items.list(callerOf(request).tenant, kind) }),
+    handler: async (request) => listed(await items.page(callerOf(request).tenant, kind, request.query)),
   })
 
   api.route({
@@ -115,11 +117,14 @@ function addMachineRoutes(api: Api, { items }: ApiServices): void {
     config: needs('viewer'),
     schema: {
       tags: ['machines'],
-      summary: 'Every machine, by name',
-      querystring: z.strictObject({ cluster: z.string().optional().describe('Of this cluster only') }),
+      summary: 'Every machine, by name, in parts',
+      querystring: z.strictObject({
+        cluster: z.string().optional().describe('Of this cluster only'),
+        ...pageParams,
+      }),
       response: { 200: answers.machines, ...errors() },
     },
-    handler: async (request) => ({ items: items.machines(callerOf(request).tenant, request.query.cluster) }),
+    handler: async (request) => listed(items.machines(callerOf(request).tenant, request.query)),
   })
 
   api.route({

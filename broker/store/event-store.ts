@@ -1,5 +1,6 @@
 /** What happened, and what is no more, as tenants read it. Writes only inside `BrokerDatabase.write`. */
 import type { ReportedKind, ResourceKey } from '../../resources/resource.ts'
+import { type Page, pageOf } from '../page.ts'
 import type { BrokerDatabase, Statement } from './broker-database.ts'
 
 export interface NewEvent {
@@ -36,6 +37,8 @@ export interface EventFilter {
   readonly after?: number | undefined
   readonly limit: number
 }
+
+const markOf = ({ revision }: StoredEvent): number => revision
 
 export interface StoredGone extends ResourceKey {
   readonly revision: number
@@ -77,6 +80,12 @@ export class EventStore {
     if (filter.after !== undefined)
       return this.#statements.behind.all(tenant, filter.after, kind, kind, name, name, filter.limit)
     return this.#statements.newest.all(tenant, kind, kind, name, name, filter.limit).reverse()
+  }
+
+  /** As `list`; only behind an id is there a next part, as those that are not asked for by one are the newest. */
+  page(tenant: string, filter: EventFilter): Page<StoredEvent, number> {
+    if (filter.after === undefined) return { entries: this.list(tenant, filter) }
+    return pageOf(filter.limit, (limit) => this.list(tenant, { ...filter, limit }), markOf)
   }
 
   changed(tenant: string, after: number, limit: number): StoredEvent[] {

@@ -1,5 +1,6 @@
 /** Machines as their gateways report them, and what happened to each. Writes only inside `BrokerDatabase.write`. */
 import type { MachineStatus, TimelineEntry } from '../../resources/machine.ts'
+import { type Page, type PageRequest, pageOf } from '../page.ts'
 import type { BrokerDatabase, Statement } from './broker-database.ts'
 
 export interface StoredMachine {
@@ -56,6 +57,19 @@ export class MachineStore {
   list(tenant: string, cluster?: string): StoredMachine[] {
     const { list, listOfCluster } = this.#statements
     return (cluster === undefined ? list.all(tenant) : listOfCluster.all(tenant, cluster)).map(machine)
+  }
+
+  /** By name, in parts; of one cluster, if given. */
+  page(
+    tenant: string,
+    { cluster, after = '', limit }: PageRequest<string> & { readonly cluster?: string | undefined },
+  ): Page<StoredMachine, string> {
+    const { page, pageOfCluster } = this.#statements
+    const read = (count: number) =>
+      (cluster === undefined ? page.all(tenant, after, count) : pageOfCluster.all(tenant, cluster, after, count)).map(
+        machine,
+      )
+    return pageOf(limit, read, ({ name }) => name)
   }
 
   changed(tenant: string, after: number, through: number, limit: number): StoredMachine[] {
@@ -123,6 +137,12 @@ function prepareAll(database: BrokerDatabase) {
     list: database.prepare<MachineRow>(`SELECT ${COLUMNS} FROM machines WHERE tenant = ? ORDER BY name`),
     listOfCluster: database.prepare<MachineRow>(
       `SELECT ${COLUMNS} FROM machines WHERE tenant = ? AND cluster = ? ORDER BY name`,
+    ),
+    page: database.prepare<MachineRow>(
+      `SELECT ${COLUMNS} FROM machines WHERE tenant = ? AND name > ? ORDER BY name LIMIT ?`,
+    ),
+    pageOfCluster: database.prepare<MachineRow>(
+      `SELECT ${COLUMNS} FROM machines WHERE tenant = ? AND cluster = ? AND name > ? ORDER BY name LIMIT ?`,
     ),
     changed: database.prepare<MachineRow>(
       `SELECT ${COLUMNS} FROM machines WHERE tenant = ? AND revision > ? AND revision <= ? ORDER BY revision LIMIT ?`,

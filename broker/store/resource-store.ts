@@ -1,5 +1,6 @@
 /** Desired state by tenant, with what gateways say of it. Reads may run at any time; writes only inside `BrokerDatabase.write`. */
 import type { Kind, Resource, ResourceKey } from '../../resources/resource.ts'
+import { type Page, type PageRequest, pageOf } from '../page.ts'
 import { referencesOf } from '../references.ts'
 import type { BrokerDatabase, Statement } from './broker-database.ts'
 
@@ -42,6 +43,12 @@ export class ResourceStore {
   get(tenant: string, kind: string, name: string): StoredResource | undefined {
     const row = this.#statements.get.get(tenant, kind, name)
     return row === undefined ? undefined : stored(row)
+  }
+
+  /** By name, in parts. */
+  page(tenant: string, kind: Kind, { after = '', limit }: PageRequest<string>): Page<StoredResource, string> {
+    const read = (count: number) => this.#statements.page.all(tenant, kind, after, count).map(stored)
+    return pageOf(limit, read, ({ resource }) => resource.metadata.name)
   }
 
   /** By name. */
@@ -140,6 +147,9 @@ function prepareAll(database: BrokerDatabase) {
   return {
     get: database.prepare<Row>(`SELECT ${COLUMNS} FROM resources WHERE tenant = ? AND kind = ? AND name = ?`),
     list: database.prepare<Row>(`SELECT ${COLUMNS} FROM resources WHERE tenant = ? AND kind = ? ORDER BY name`),
+    page: database.prepare<Row>(
+      `SELECT ${COLUMNS} FROM resources WHERE tenant = ? AND kind = ? AND name > ? ORDER BY name LIMIT ?`,
+    ),
     changed: database.prepare<Row>(
       `SELECT ${COLUMNS} FROM resources WHERE tenant = ? AND revision > ? AND revision <= ? ORDER BY revision LIMIT ?`,
     ),

@@ -4,6 +4,7 @@ import { nameSchema } from '../../resources/metadata.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { timestamp } from '../../runtime/clock.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
+import { type Page, type PageRequest, pageOf } from '../page.ts'
 import type { BrokerDatabase, Statement } from './broker-database.ts'
 
 /** What a key may do: read; also apply, delete, plan and verify; also manage keys, join tokens and revocation. */
@@ -71,6 +72,15 @@ export class TenantStore {
     return this.#statements.keys.all(tenant)
   }
 
+  /** By name, in parts. */
+  keyPage(tenant: string, { after = '', limit }: PageRequest<string>): Page<ApiKey, string> {
+    return pageOf(
+      limit,
+      (count) => this.#statements.keyPage.all(tenant, after, count),
+      ({ name }) => name,
+    )
+  }
+
   /** Throws `not-found`; and `conflict` for the last admin key, behind which the tenant would be locked out. */
   removeKey(tenant: string, id: string): Promise<void> {
     return this.#database.write(() => {
@@ -126,6 +136,9 @@ function prepareAll(database: BrokerDatabase) {
     keyByName: database.prepare<{ id: string }>('SELECT id FROM api_keys WHERE tenant = ? AND name = ?'),
     keys: database.prepare<ApiKey>(
       'SELECT id, name, role, created_at AS createdAt FROM api_keys WHERE tenant = ? ORDER BY name',
+    ),
+    keyPage: database.prepare<ApiKey>(
+      'SELECT id, name, role, created_at AS createdAt FROM api_keys WHERE tenant = ? AND name > ? ORDER BY name LIMIT ?',
     ),
     removeKey: change('DELETE FROM api_keys WHERE tenant = ? AND id = ?'),
     caller: database.prepare<Caller>('SELECT tenant, role FROM api_keys WHERE hash = ?'),
