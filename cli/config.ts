@@ -14,6 +14,7 @@ export interface Context {
   readonly tenant: string
   /** Where the server comes from, for messages. */
   readonly source: string
+  readonly authoritySource: string
   readonly keySource: string
 }
 
@@ -34,13 +35,14 @@ export async function loadContext(host: Host, flags: ContextFlags): Promise<Cont
   const server = flags.server ?? file?.server
   if (server === undefined || apiKey === undefined) throw noContext(host, flags)
   const authority =
-    flags.authority === undefined ? file?.authority : await readText(resolve(host.cwd, flags.authority), '--authority')
+    flags.authority === undefined ? file?.authority : await readAuthority(resolve(host.cwd, flags.authority))
   const source = flags.server === undefined ? (file?.source ?? '--server') : '--server'
   return {
     server: checkServer(server, source),
     apiKey,
     tenant: flags.tenant ?? file?.tenant ?? 'default',
     source,
+    authoritySource: flags.authority === undefined ? (file?.source ?? '--authority') : '--authority',
     keySource: flags.apiKeyFile ?? file?.source ?? '--api-key-file',
     ...(authority === undefined ? {} : { authority }),
   }
@@ -78,12 +80,22 @@ export async function readContext(path: string): Promise<Context> {
     tenant,
     ...(typeof authority === 'string' ? { authority } : {}),
     source: path,
+    authoritySource: path,
     keySource: path,
   }
 }
 
 const CONTEXT_REMEDY =
   'It needs server (https://host:port), authority (PEM), apiKey and tenant, as in the admin.json of a broker.'
+
+async function readAuthority(path: string): Promise<string> {
+  const text = await readText(path, '--authority')
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return text
+  throw new PcgError('invalid', 'has no certificate (for --authority)', {
+    subject: path,
+    remedy: 'It must be PEM: -----BEGIN CERTIFICATE----- and so on.',
+  })
+}
 
 async function readKeyFile(host: Host, path: string): Promise<string> {
   return await readPrivate(resolve(host.cwd, path), 'the API key')

@@ -1,6 +1,7 @@
 import { PcgError } from '../runtime/pcg-error.ts'
 import type { Item, ResourceItem, WatchLine } from './api-types.ts'
 import type { Client } from './client.ts'
+import { absentGateways, GatewayPresence } from './gateway-presence.ts'
 import type { Host } from './host.ts'
 import { isObserved, readyReason } from './output/item-status.ts'
 import { LiveRegion } from './output/live-region.ts'
@@ -34,10 +35,14 @@ export async function follow(host: Host, client: Client, options: FollowOptions)
     options.clusters ?? state.clusters().map((cluster) => cluster.resource.metadata.name)
   const concerns: Concerns = (cluster) => options.clusters?.includes(cluster) ?? true
   const view = host.out.isTerminal ? liveView(host, state, names) : lineView(host)
+  const presence = new GatewayPresence()
+  const { yellow } = paintFor(host.out)
+  const lost = (error: PcgError): void => view.note(yellow(`connection lost (${error.message}), trying again`))
   try {
-    for await (const line of watch(client, { signal, clock: host.clock, onLost: (error) => view.lost(error) })) {
+    for await (const line of watch(client, { signal, clock: host.clock, onLost: lost })) {
       const before = state.take(line)
       view.show(line, before, state, concerns)
+      for (const change of presence.take(line, state, names())) view.note(yellow(change))
       if (!state.synced || options.until === undefined) continue
       if (isOver(state, names(), options.until)) break
       failure.set(options.until === 'ready' ? failureOf(state, names()) : undefined)
@@ -110,7 +115,7 @@ function tooLate(state: WatchState, names: readonly string[], options: FollowOpt
   const [first = ''] = open
   const why = open.flatMap((name) => {
     const cluster = state.cluster(name)
-    const reason = cluster === undefined ? '' : waitReason(cluster)
+    const reason = cluster === undefined ? '' : waitReason(cluster, state)
     return reason === '' ? [] : [{ subject: `cluster ${name}`, message: reason }]
   })
   const what = options.until === 'gone' ? 'gone' : 'ready'
@@ -120,9 +125,10 @@ function tooLate(state: WatchState, names: readonly string[], options: FollowOpt
   })
 }
 
-function waitReason(cluster: ResourceItem): string {
-  if (isObserved(cluster)) return readyReason(cluster)
-  return 'its gateway has not acted on it yet; `pcg get gateways` shows whether it is connected'
+function waitReason(cluster: ResourceItem, state: WatchState): string {
+  const [absent] = absentGateways(state, [cluster.resource.metadata.name])
+  if (absent !== undefined) return `gateway ${absent} is not connected`
+  return isObserved(cluster) ? readyReason(cluster) : 'its gateway has not acted on it yet'
 }
 
 /** Whether a cluster is among those to show. */
@@ -130,7 +136,8 @@ type Concerns = (cluster: string) => boolean
 
 interface View {
   show(line: WatchLine, before: Item | undefined, state: WatchState, concerns: Concerns): void
-  lost(error: PcgError): void
+  /** A line that stays. */
+  note(text: string): void
   close(): void
 }
 
@@ -147,7 +154,7 @@ function liveView(host: Host, state: WatchState, names: () => readonly string[])
       const text = troubleText(line, state, concerns, paint)
       if (text !== undefined) region.write(`${text}\n`)
     },
-    lost: (error) => region.write(`${lostText(error, paint)}\n`),
+    note: (text) => region.write(`${text}\n`),
     close: () => region.close(),
   }
 }
@@ -160,7 +167,7 @@ function lineView(host: Host): View {
       const text = changeText(line, before, state, concerns) ?? troubleText(line, state, concerns, paint)
       if (text !== undefined) say(text)
     },
-    lost: (error) => say(lostText(error, paint)),
+    note: say,
     close: () => {},
   }
 }
@@ -198,8 +205,4 @@ function troubleText(line: WatchLine, state: WatchState, concerns: Concerns, pai
   // What happens to gateways and accounts happens to all clusters.
   const ours = concerned === undefined ? kind !== 'Machine' : concerns(concerned)
   return ours ? eventLine(line.event, paint) : undefined
-}
-
-function lostText(error: PcgError, paint: Paint): string {
-  return paint.yellow(`connection lost (${error.message}), trying again`)
 }

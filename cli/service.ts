@@ -46,8 +46,9 @@ export async function runService(
 }
 
 /** An address that can't be listened on is the user's to change; Node names it only in its own words. */
-function startFailure(cause: unknown): unknown {
-  if (!(cause instanceof Error) || !('code' in cause) || !('port' in cause)) return cause
+function startFailure(thrown: unknown): unknown {
+  const cause = thrown instanceof PcgError ? thrown.cause : thrown
+  if (!(cause instanceof Error) || !('code' in cause) || !('port' in cause)) return thrown
   const address = `${'address' in cause ? cause.address : ''}:${cause.port}`
   const options = {
     subject: address,
@@ -58,7 +59,7 @@ function startFailure(cause: unknown): unknown {
     return new PcgError('conflict', 'another process listens on this address already', options)
   if (cause.code === 'EACCES') return new PcgError('denied', 'this user may not listen on this port', options)
   if (cause.code === 'EADDRNOTAVAIL') return new PcgError('invalid', 'this machine has no such address', options)
-  return cause
+  return thrown
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

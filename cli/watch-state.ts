@@ -1,5 +1,5 @@
 import type { ClusterStatus } from '../resources/cluster.ts'
-import type { ReportedKind } from '../resources/resource.ts'
+import type { Kind, ReportedKind } from '../resources/resource.ts'
 import { type Item, kindOf, type MachineItem, nameOf, type ResourceItem, type WatchLine } from './api-types.ts'
 import { isObserved, statusPhase } from './output/item-status.ts'
 
@@ -59,7 +59,11 @@ export class WatchState {
   }
 
   cluster(name: string): ResourceItem | undefined {
-    const item = this.#items.get(keyOf('Cluster', name))
+    return this.resource('Cluster', name)
+  }
+
+  resource(kind: Kind, name: string): ResourceItem | undefined {
+    const item = this.#items.get(keyOf(kind, name))
     return item !== undefined && 'resource' in item ? item : undefined
   }
 

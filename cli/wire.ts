@@ -14,8 +14,9 @@ export interface WireRequest {
   readonly body?: unknown
   readonly authority?: string
   readonly agent?: HttpAgent | HttpsAgent
-  /** Where the server and the key come from, for remedies. */
+  /** Where the server, the authority and the key come from, for remedies: a file that has them, or an option. */
   readonly source: string
+  readonly authoritySource: string
   readonly keySource: string
   readonly signal: AbortSignal
 }
@@ -96,7 +97,7 @@ function keyRemedy(code: 'unauthenticated' | 'denied', wire: WireRequest): strin
 function notABroker(wire: WireRequest, what: string): PcgError {
   return new PcgError('unavailable', `${what}: is it a broker?`, {
     subject: wire.url.origin,
-    remedy: `Check server in ${wire.source}.`,
+    remedy: check('server', wire.source),
   })
 }
 
@@ -108,6 +109,11 @@ const CERTIFICATE_CODES: readonly string[] = [
   'CERT_SIGNATURE_FAILURE',
 ]
 
+/** `Check server in ./config.yaml.`, or `Check --server.` */
+function check(field: string, source: string): string {
+  return source.startsWith('--') ? `Check ${source}.` : `Check ${field} in ${source}.`
+}
+
 /** What Node says of a connection, in words that name the broker. */
 function unreachable(thrown: unknown, wire: WireRequest): PcgError {
   if (wire.signal.aborted) return PcgError.from(wire.signal.reason)
@@ -117,17 +123,17 @@ function unreachable(thrown: unknown, wire: WireRequest): PcgError {
   if (code === 'ECONNREFUSED')
     return new PcgError('unavailable', 'the broker refuses the connection', {
       ...options,
-      remedy: `Is it running? \`pcg broker\` or \`pcg quickstart\` starts one; if it listens elsewhere, correct server in ${wire.source}.`,
+      remedy: `Is it running? \`pcg broker\` or \`pcg quickstart\` starts one. If it listens elsewhere: ${check('server', wire.source)}`,
     })
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
     return new PcgError('unavailable', `the name ${wire.url.hostname} is not known to DNS`, {
       ...options,
-      remedy: `Check server in ${wire.source}.`,
+      remedy: check('server', wire.source),
     })
   if (CERTIFICATE_CODES.includes(code))
     return new PcgError('unavailable', 'its certificate is not from the authority of this context', {
       ...options,
-      remedy: `Check authority in ${wire.source}: a broker that was set up anew has another one. Someone in between might also answer in its place.`,
+      remedy: `${check('authority', wire.authoritySource)} A broker that was set up anew has another one. Someone in between might also answer in its place.`,
     })
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return new PcgError('unavailable', `its certificate is not for ${wire.url.hostname}`, {
@@ -139,10 +145,15 @@ function unreachable(thrown: unknown, wire: WireRequest): PcgError {
       ...options,
       remedy: 'Check the clocks of both machines; restart the broker, which then makes itself a new one.',
     })
+  if (code === 'ECONNRESET' && error.message === 'socket hang up')
+    return new PcgError('unavailable', 'something listens there, but answers no HTTP request of ours', {
+      ...options,
+      remedy: `Is it https, and the port of the API (8443, if not told otherwise; 8444 is for gateways)? ${check('server', wire.source)}`,
+    })
   const known = error.code === 'internal' ? 'unavailable' : error.code
   return new PcgError(known, `the broker can't be reached: ${error.message}`, {
     ...options,
-    remedy: `Check server in ${wire.source}.`,
+    remedy: check('server', wire.source),
   })
 }
 

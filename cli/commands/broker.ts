@@ -41,7 +41,7 @@ export function brokerCommand(host: Host): PcgCommand {
         stateDir: resolve(host.cwd, options.state),
         api: options.api,
         tunnel: options.tunnel,
-        names: options.name ?? namesFor([options.api, options.tunnel]),
+        names: namesFor(options),
         log,
         clock: host.clock,
       })
@@ -52,10 +52,10 @@ export function brokerCommand(host: Host): PcgCommand {
   return command
 }
 
-/** Where nothing was named, the addresses that it listens on. */
-function namesFor(addresses: readonly Address[]): string[] {
-  const hosts = addresses.map((address) => address.host).filter((each) => each !== '0.0.0.0' && each !== '::')
-  return [...new Set([...hosts, '127.0.0.1', 'localhost'])]
+/** Those that were named, or else the addresses that it listens on; and always those by which this machine reaches itself. */
+function namesFor({ name, api, tunnel }: Options): string[] {
+  const addresses = [api.host, tunnel.host].filter((each) => each !== '0.0.0.0' && each !== '::')
+  return [...new Set([...(name ?? addresses), '127.0.0.1', 'localhost'])]
 }
 
 function tenantCommand(host: Host): PcgCommand {

@@ -66,7 +66,7 @@ async function waitUntilGone(
     return
   }
   const deadline = host.clock.now() + timeoutMs
-  while (await exists(host, client, kind, name)) {
+  while (await client.has(kind, name, host.signal)) {
     if (host.clock.now() > deadline)
       throw new PcgError('timeout', `not gone within ${duration(timeoutMs)}`, {
         subject: spoken(kind, name),
@@ -75,14 +75,4 @@ async function waitUntilGone(
     await host.clock.sleep(POLL_MS, host.signal)
   }
   host.out.write(`${spoken(kind, name)} is gone\n`)
-}
-
-async function exists(host: Host, client: Client, kind: ReportedKind, name: string): Promise<boolean> {
-  try {
-    await client.get(kind, name, host.signal)
-    return true
-  } catch (error) {
-    if (error instanceof PcgError && error.code === 'not-found') return false
-    throw error
-  }
 }

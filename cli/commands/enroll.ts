@@ -1,5 +1,3 @@
-import type { ReportedKind } from '../../resources/resource.ts'
-import { PcgError } from '../../runtime/pcg-error.ts'
 import type { Client } from '../client.ts'
 import type { Host } from '../host.ts'
 import { durationOption } from '../options.ts'
@@ -12,8 +10,6 @@ import { typedName } from '../typed-name.ts'
 interface Options {
   readonly ttl?: number
 }
-
-const KIND: ReportedKind = 'Gateway'
 
 export function enrollCommand(host: Host): PcgCommand {
   const command = new PcgCommand('enroll')
@@ -54,12 +50,7 @@ export function enrollCommand(host: Host): PcgCommand {
 
 /** Makes the gateway if it isn't there, and says whether it did. */
 export async function ensureGateway(client: Client, name: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    await client.get(KIND, name, signal)
-    return false
-  } catch (error) {
-    if (!(error instanceof PcgError) || error.code !== 'not-found') throw error
-  }
+  if (await client.has('Gateway', name, signal)) return false
   await client.apply([{ apiVersion: 'pcg/v1', kind: 'Gateway', metadata: { name }, spec: {} }], false, signal)
   return true
 }

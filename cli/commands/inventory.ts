@@ -16,8 +16,9 @@ export function inventoryCommand(host: Host): PcgCommand {
     .viaBroker()
   command.action(async (account: string, options: { kind?: string }) => {
     await withSession(host, command, async ({ client, format }) => {
+      const wanted = options.kind?.toLowerCase()
       const all = await client.inventory(account, host.signal)
-      const items = all.filter(({ kind }) => options.kind === undefined || kind === options.kind)
+      const items = all.filter(({ kind }) => wanted === undefined || kind === wanted || `${kind}s` === wanted)
       if (format !== 'table') {
         const { writeList } = await import('../output/document.ts')
         await writeList(host.out, format, 'items', items)

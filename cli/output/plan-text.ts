@@ -12,7 +12,7 @@ export function planText({ entries, findings }: PlanAnswer, output: Output): str
   const body = entries.map((entry) => entryText(entry, paint)).join('')
   const checks = findings.filter(({ severity }) => severity !== 'ok')
   const found = checks.length === 0 ? '' : `\n${paint.bold('Checks')}\n${findingLines(checks, paint)}`
-  return `${body}${entries.length === 0 ? '' : '\n'}${summary(entries)}\n${found}`
+  return `${body}${entries.length === 0 ? '' : '\n'}${summary(entries, findings)}\n${found}`
 }
 
 function entryText(entry: PlanEntry, paint: Paint): string {
@@ -25,7 +25,9 @@ function entryText(entry: PlanEntry, paint: Paint): string {
   return `${head}  ${paint.dim(printable(entry.reason))}\n${steps}`
 }
 
-function summary(entries: readonly PlanEntry[]): string {
+function summary(entries: readonly PlanEntry[], findings: readonly Finding[]): string {
+  if (entries.length === 0 && findings.some(({ severity }) => severity === 'error'))
+    return 'No step can be planned before what is wrong is corrected.'
   if (entries.length === 0) return 'Nothing would be done: all is as described.'
   const counts = Object.keys(SIGNS).flatMap((action) => {
     const count = entries.filter((entry) => entry.action === action).length

@@ -8,7 +8,14 @@ let broker: FakeBroker
 let client: Client
 beforeEach(async () => {
   broker = await startFakeBroker()
-  client = new Client({ server: broker.url, apiKey: 'k', tenant: 't', source: 'test', keySource: 'test' })
+  client = new Client({
+    server: broker.url,
+    apiKey: 'k',
+    tenant: 't',
+    source: 'test',
+    authoritySource: 'test',
+    keySource: 'test',
+  })
 })
 afterEach(async () => {
   client.close()

@@ -80,6 +80,13 @@ describe("the broker's answers become exit codes and words", () => {
     expect(ran.stderr).toContain(words)
   })
 
+  it('a mistyped name is answered with the one that was probably meant', async () => {
+    broker.on('GET /v1/clusters', { json: { items: [clusterItem()] } })
+    for (const line of ['get cluster dmeo', 'delete cluster dmeo', 'describe cluster/dmeo'])
+      expect((await here(line)).stderr, line).toMatch(/Did you mean demo\? `pcg get clusters` lists/)
+    expect((await here('get cluster other')).stderr).not.toContain('Did you mean')
+  })
+
   it('all details are shown, each with its remedy', async () => {
     const details = [{ subject: 'cluster demo', message: 'account lab does not exist', remedy: 'Apply it too.' }]
     refuse('POST /v1/apply', 422, { code: 'invalid', message: 'one reference is wrong', details })
@@ -247,6 +254,7 @@ describe('verify, inventory, ledger, plan, events, keys', () => {
     const items = [{ kind: 'datastore', name: 'ds', path: '/DC0/datastore/ds', detail: { freeGiB: 10 } }]
     broker.on('GET /v1/accounts/vc/inventory', { json: { items } })
     expect((await here('inventory vc')).stdout).toMatch(/datastore +ds +\/DC0\/datastore\/ds +freeGiB=10/)
+    expect((await here('inventory vc -k Datastores')).stdout).toMatch(/datastore +ds/)
     expect((await here('inventory vc -k datastor')).stderr).toBe('Account vc has no datastor; it has datastore.\n')
   })
 
@@ -292,6 +300,7 @@ describe('verify, inventory, ledger, plan, events, keys', () => {
     const { code, stdout } = await here('plan -f -', { stdin: CLUSTER_YAML })
     expect(code).toBe(1)
     expect(stdout).toContain('datastore ds: is full')
+    expect(stdout).not.toContain('all is as described')
   })
 
   it('events filters, and keeps their order', async () => {

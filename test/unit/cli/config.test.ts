@@ -41,7 +41,12 @@ describe('the context', () => {
   it("may be a broker's admin.json", async () => {
     const json = { server: 'https://b.example', authority: 'PEM', apiKey: 'k', tenant: 'default' }
     const named = await file('admin.json', JSON.stringify(json))
-    expect(await loadContext(host(), { config: named })).toEqual({ ...json, source: named, keySource: named })
+    expect(await loadContext(host(), { config: named })).toEqual({
+      ...json,
+      source: named,
+      authoritySource: named,
+      keySource: named,
+    })
   })
 
   it('is overridden by flags, or made of them alone', async () => {
@@ -54,6 +59,16 @@ describe('the context', () => {
     })
     await file('cwd/.pcg/config.yaml', context('cwd'))
     expect(await loadContext(host(), { tenant: 'other' })).toMatchObject({ apiKey: 'key-cwd', tenant: 'other' })
+  })
+
+  it('takes an authority only from a file that has one', async () => {
+    await file('cwd/.pcg/config.yaml', context('cwd'))
+    const authority = await file('authority.pem', 'hello')
+    await expect(loadContext(host(), { authority })).rejects.toMatchObject({
+      code: 'invalid',
+      subject: authority,
+      message: expect.stringContaining('has no certificate'),
+    })
   })
 
   it.each([0o644, 0o640, 0o604])('is refused when others may read it (%o)', async (mode) => {

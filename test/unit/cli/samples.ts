@@ -47,6 +47,21 @@ export function clusterItem(state: ClusterState = {}): ResourceItem {
   }
 }
 
+/** Of the account that the cluster is in. */
+export function accountItem(): ResourceItem {
+  return known({ kind: 'CloudAccount', metadata: { name: 'lab' }, spec: { cloud: 'sandbox', gateway: 'site-a' } }, {})
+}
+
+export function gatewayItem(phase: 'Connected' | 'Disconnected'): ResourceItem {
+  return known({ kind: 'Gateway', metadata: { name: 'site-a' }, spec: {} }, { phase })
+}
+
+function known(value: object, status: object): ResourceItem {
+  const [resource] = parseResources([{ name: 'sample', text: JSON.stringify({ apiVersion: 'pcg/v1', ...value }) }])
+  if (resource === undefined) throw new Error('no sample')
+  return { resource, generation: 1, deleting: false, createdAt: TIME, updatedAt: TIME, status }
+}
+
 export function machineItem(name: string, phase: MachinePhase, stage = 'clone', progress?: number): MachineItem {
   return {
     kind: 'Machine',

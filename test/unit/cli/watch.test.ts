@@ -6,7 +6,7 @@ import { WatchState } from '../../../cli/watch-state.ts'
 import { watch } from '../../../cli/watch-stream.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { type FakeBroker, lines, startFakeBroker } from './fake-broker.ts'
-import { clusterItem, event, machineItem } from './samples.ts'
+import { accountItem, clusterItem, event, gatewayItem, machineItem } from './samples.ts'
 import { type HostOptions, pcg, type Ran, testHost } from './test-host.ts'
 
 let broker: FakeBroker
@@ -53,6 +53,35 @@ describe('watch --until ready', () => {
       'demo-1 Ready: 10.0.0.7',
       'demo Ready 1/1 ready',
     ])
+  })
+
+  it('says when the gateway that is to act is away, and when it is back', async () => {
+    broker.on('GET /v1/watch', (response) => {
+      lines(response, [
+        item(gatewayItem('Disconnected')),
+        item(accountItem()),
+        item(clusterItem({ generation: 2, observed: 1 })),
+        synced,
+        item(accountItem(), 11),
+        item(gatewayItem('Connected'), 12),
+        item(clusterItem({ generation: 2 }), 13),
+      ])
+    })
+    const { stdout } = await here('watch demo --until ready')
+    expect(stdout.match(/gateway .*/g)).toEqual([
+      'gateway site-a is not connected: what is asked of it waits until it is',
+      'gateway site-a is connected again',
+    ])
+  })
+
+  it('names the gateway that is away when time is up', async () => {
+    broker.on('GET /v1/watch', (response) => {
+      const cluster = clusterItem({ generation: 2, observed: 1 })
+      lines(response, [item(gatewayItem('Disconnected')), item(accountItem()), item(cluster), synced])
+    })
+    const { code, stderr } = await here('watch demo --until ready --timeout 1s')
+    expect(code).toBe(6)
+    expect(stderr).toContain('cluster demo: gateway site-a is not connected')
   })
 
   it('does not take the readiness of what was before for that of what was applied', async () => {
@@ -137,7 +166,14 @@ describe('a watch whose connection breaks', () => {
   /** The next lines, as far as `count`. */
   async function collect(count: number, silenceMs?: number): Promise<WatchLine[]> {
     const stop = new AbortController()
-    const client = new Client({ server: broker.url, apiKey: 'k', tenant: 't', source: 'test', keySource: 'test' })
+    const client = new Client({
+      server: broker.url,
+      apiKey: 'k',
+      tenant: 't',
+      source: 'test',
+      authoritySource: 'x',
+      keySource: 'test',
+    })
     const found: WatchLine[] = []
     try {
       const options = { signal: stop.signal, clock: systemClock, ...(silenceMs === undefined ? {} : { silenceMs }) }
