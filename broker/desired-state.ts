@@ -107,9 +107,8 @@ export class DesiredState {
 
   /** Takes away what is deleted, with its machines; `left` is what stays in the cloud. Only inside a transaction. */
   finish(tenant: string, key: ResourceKey, left: readonly string[] = []): void {
-    const { resources, machines, events } = this.#store
-    if (key.kind === 'Cluster')
-      for (const name of machines.removeCluster(tenant, key.name)) events.addGone(tenant, { kind: 'Machine', name })
+    const { resources, events } = this.#store
+    if (key.kind === 'Cluster') this.#dropMachinesOf(tenant, key.name)
     const generation = resources.get(tenant, key.kind, key.name)?.generation ?? 0
     resources.remove(tenant, key)
     events.addGone(tenant, key, { left, generation })
@@ -127,17 +126,32 @@ export class DesiredState {
         KINDS.flatMap((kind) => resources.list(tenant, kind)),
         this.view(tenant),
       )
-    if (raise > 0)
+    if (raise > 0) {
+      this.#store.events.raiseFloor(tenant, raise)
       for (const { command } of route())
         if (command.type === 'put') {
           const { kind, metadata } = command.resource
           resources.raiseGeneration(tenant, { kind, name: metadata.name }, raise)
         }
+    }
     const commands = route()
     resources.dropHoldingsOf(tenant, gateway)
     this.#noteHoldings(tenant, commands)
     this.#outbox.append(tenant, commands, '')
     return commands.length
+  }
+
+  /** Takes away the machines that a gateway told of, for one that no longer knows them. Only inside a transaction. */
+  dropMachines({ tenant, gateway }: GatewayIdentity): void {
+    const { resources } = this.#store
+    const view = this.view(tenant)
+    for (const { resource } of resources.list(tenant, 'Cluster'))
+      if (gatewayOf(resource, view) === gateway) this.#dropMachinesOf(tenant, resource.metadata.name)
+  }
+
+  #dropMachinesOf(tenant: string, cluster: string): void {
+    const { machines, events } = this.#store
+    for (const name of machines.removeCluster(tenant, cluster)) events.addGone(tenant, { kind: 'Machine', name })
   }
 
   view(tenant: string): RoutingView {

@@ -102,6 +102,8 @@ export class Sessions implements GatewaySessions {
         certificateEnds: info.certificateEnds,
         now: timestamp(clock),
       })
+      // Its machines it tells of anew; what the lost journal knew more of is no longer looked after by anybody.
+      if (isNew && before.journalId !== null) desired.dropMachines(identity)
       if (resends) {
         const commands = desired.resend(identity, ahead)
         const again = `: ${commands} commands are sent again`

@@ -103,9 +103,15 @@ export class EventStore {
     this.#statements.forget.run(tenant, oldest)
   }
 
-  /** The generation that the last one of this name had when it went; 0 if there was none, or it is forgotten. */
+  /** The most that a generation of this name, which isn't there now, has been; 0 if it never was, or that is forgotten. */
   goneGeneration(tenant: string, key: ResourceKey): number {
-    return this.#statements.goneGeneration.get(tenant, key.kind, key.name)?.generation ?? 0
+    const gone = this.#statements.goneGeneration.get(tenant, key.kind, key.name)?.generation ?? 0
+    return Math.max(gone, this.#statements.generationFloor.get(tenant)?.generation ?? 0)
+  }
+
+  /** Names that aren't known here may have had generations up to this one: what knew them was lost. */
+  raiseFloor(tenant: string, generation: number): void {
+    this.#statements.raiseFloor.run(tenant, generation)
   }
 
   gone(tenant: string, after: number, limit: number): StoredGone[] {
@@ -167,6 +173,13 @@ function prepareAll(database: BrokerDatabase) {
     ),
     goneGeneration: database.prepare<{ generation: number }>(
       'SELECT generation FROM gone WHERE tenant = ? AND kind = ? AND name = ? ORDER BY revision DESC LIMIT 1',
+    ),
+    generationFloor: database.prepare<{ generation: number }>(
+      'SELECT generation FROM generation_floors WHERE tenant = ?',
+    ),
+    raiseFloor: change(
+      `INSERT INTO generation_floors (tenant, generation) VALUES (?, ?)
+       ON CONFLICT (tenant) DO UPDATE SET generation = max(generation, excluded.generation)`,
     ),
     forgotten: database.prepare<{ through: number }>('SELECT through FROM forgotten_changes WHERE tenant = ?'),
   }

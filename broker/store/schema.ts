@@ -72,6 +72,8 @@ export const STORE_SCHEMA = `
     generation INTEGER NOT NULL, left_behind TEXT NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS gone_names ON gone (tenant, kind, name, revision);
+  -- What a name that isn't known begins behind: a gateway may have one of it from before the database was restored.
+  CREATE TABLE IF NOT EXISTS generation_floors (tenant TEXT PRIMARY KEY, generation INTEGER NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS gone_revisions ON gone (tenant, revision);
   CREATE TABLE IF NOT EXISTS forgotten_changes (tenant TEXT PRIMARY KEY, through INTEGER NOT NULL) STRICT;
 

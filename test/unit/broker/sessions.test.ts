@@ -111,6 +111,23 @@ describe('attaching', () => {
     expect(await titles(third.resumeAfter)).toEqual([])
   })
 
+  test('and after that, what the broker lost counts for something newer too when it is applied again', async () => {
+    await site.attach()
+    await site.outbox.drain()
+    await site.attach(BERLIN, { lastDelivery: 16 })
+    const again = await site.apply(site.admin, cluster('lost', { account: 'sandbox', profile: 'base' }))
+    expect(again.body).toMatchObject({ results: [{ result: 'created', generation: 11 }] })
+  })
+
+  test('with another journal is no longer shown with the machines of the one before', async () => {
+    const first = await site.attach()
+    await site.report(first.epoch, [machineReport('prod-1', 'prod')])
+    await site.attach(BERLIN, { lastDelivery: 3 })
+    expect(await get('/v1/machines')).toMatchObject({ items: [{ name: 'prod-1' }] })
+    await site.attach(BERLIN, { journalId: 'journal-2' })
+    expect(await get('/v1/machines')).toEqual({ items: [] })
+  })
+
   test('is refused for a gateway that is unknown or revoked', async () => {
     await expect(site.attach({ tenant: 'acme', gateway: 'nope' })).rejects.toThrow(/revoked or deleted/)
     await site.enrolment.revoke(BERLIN)
