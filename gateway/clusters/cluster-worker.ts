@@ -14,6 +14,7 @@ import type { ProfileLayers } from '../../resources/cluster-profile.ts'
 import { findingOf } from '../../resources/finding.ts'
 import type { IPPool } from '../../resources/ip-pool.ts'
 import type { Finding } from '../../resources/query.ts'
+import { type BackoffPolicy, backoffMs } from '../../runtime/backoff.ts'
 import { type Clock, timestamp } from '../../runtime/clock.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
 import { AccountSession } from '../accounts/account-session.ts'
@@ -32,7 +33,8 @@ import { memberOf } from './member.ts'
 import { type ClusterMove, planCluster } from './plan-cluster.ts'
 import { poolGoals } from './revision.ts'
 
-const OBSTACLE_RETRY_MS = 60_000
+/** A preflight only reads; soon at first, for what was in the way may have been a moment's. */
+const BLOCKED: BackoffPolicy = { firstMs: 2_000, maxMs: 60_000, factor: 2 }
 const UNHINDERED: Hindrance = { kind: 'none' }
 
 export interface ClusterWorkerOptions {
@@ -66,6 +68,8 @@ export class ClusterWorker {
   readonly #options: ClusterWorkerOptions
   /** What stood in the way the last time, by cluster. */
   readonly #hindrances = new Map<string, Hindrance>()
+  /** How many times in a row, by cluster. */
+  readonly #blocked = new Map<string, number>()
   /** Invariant 3: for each draft that is not stored yet, its addresses. */
   readonly #reservations = new Set<ReadonlySet<string>>()
 
@@ -78,6 +82,7 @@ export class ClusterWorker {
     const desired = this.#options.journal.desired.get('Cluster', name)
     if (desired === undefined) {
       this.#hindrances.delete(name)
+      this.#blocked.delete(name)
       return null
     }
     if (desired.want === 'forgotten') {
@@ -106,7 +111,13 @@ export class ClusterWorker {
     const hindrance = await this.#create(name, desired.resource, profile.resource.spec.layers, moves, signal)
     this.#hindrances.set(name, hindrance)
     await this.#options.reporter.report(desired, { ...goal, hindrance })
-    return hindrance.kind === 'blocked' ? OBSTACLE_RETRY_MS : null
+    if (hindrance.kind !== 'blocked') {
+      this.#blocked.delete(name)
+      return null
+    }
+    const times = (this.#blocked.get(name) ?? 0) + 1
+    this.#blocked.set(name, times)
+    return backoffMs(BLOCKED, times)
   }
 
   /**

@@ -28,13 +28,17 @@ function run(line: string, stdin?: string): Promise<PcgResult> {
   return pcg(cwd, line.split(' '), stdin)
 }
 
-/** The example cluster under another name and smaller, with a change. */
+/** No two clusters of a gateway may have one address. */
+let clusters = 0
+
+/** The example cluster under another name and address, and smaller, with a change. */
 async function cluster(name: string, change: (text: string) => string = (text) => text): Promise<string> {
   const text = await readFile(join(EXAMPLES, 'cluster.yaml'), 'utf8')
   const own = text
     .replace('name: demo', `name: ${name}`)
     .replace('count: 3', 'count: 1')
     .replace('count: 2', 'count: 1')
+    .replace('192.0.2.10', `192.0.2.${20 + clusters++}`)
   const file = join(cwd, `${name}.yaml`)
   await writeFile(file, change(own))
   return file

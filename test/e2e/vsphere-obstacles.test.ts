@@ -75,8 +75,6 @@ describe.skipIf(!simulator.available)(title('what stands in the way on a vCenter
     expect(await obstacle('cramped', 'Preflight')).toMatch(/LocalDS_1.*(free|space)/)
     expect(await marked(vcsim, 'cramped')).toEqual([])
     await vcsim.control.setFreeSpace('LocalDS_1', 1024 ** 4)
-    // A change of the cluster has it looked at at once; by itself it would be within a minute.
-    await saas.apply(vsphereCluster('cramped', 2, { datastore: 'LocalDS_1' }))
     await saas.ready('cramped')
     await remove('cramped')
   })
@@ -101,7 +99,7 @@ describe.skipIf(!simulator.available)(title('what stands in the way on a vCenter
 
   it('wrong credentials are tried once, whatever asks for them; the right ones take their place', async () => {
     const before = await vcsim.control.logins()
-    await useVcenter(saas, vcsim, 'not the password')
+    await useVcenter(saas, vcsim, { password: 'not the password' })
     await saas.until(async () => (await accountStatus())?.phase === 'Suspended')
     await saas.apply(vsphereCluster('locked-out', 2))
     expect(await obstacle('locked-out', 'Preflight')).toContain(ACCOUNT)
@@ -129,6 +127,19 @@ describe.skipIf(!simulator.available)(title('what stands in the way on a vCenter
     await saas.ready('drifting')
     expect(await marked(vcsim, 'drifting')).toHaveLength(2)
     await remove('drifting')
+  })
+
+  it('user-data with its secrets can be read no more once machines are ready, nor after one was healed', async () => {
+    const userData = async () => (await marked(vcsim, 'discreet')).map((vm) => vm.extraConfig['guestinfo.userdata'])
+    await saas.apply(vsphereCluster('discreet', 1))
+    await saas.ready('discreet')
+    expect(await userData()).toEqual(['---', '---'])
+    const worker = (await saas.machines('discreet')).find((machine) => machine.pool === 'workers')
+    await vcsim.control.powerOff(worker?.externalId ?? '')
+    await saas.until(async () => (await vcsim.control.vm(worker?.name ?? ''))?.power === 'poweredOn')
+    await saas.ready('discreet')
+    expect(await userData()).toEqual(['---', '---'])
+    await remove('discreet')
   })
 
   it('uses one session of the vCenter for all of it', async () => {

@@ -6,15 +6,25 @@ import type { Saas } from './saas.ts'
 export const GATEWAY = 'site-1'
 export const ACCOUNT = 'vcenter'
 
+export interface VcenterUse {
+  /** The right one if not given. */
+  readonly password?: string
+  readonly account?: string
+}
+
 /** Applies a profile without Kubernetes and an account of the vCenter, sealed to the gateway. */
-export async function useVcenter(saas: Saas, vcsim: Vcsim, password = vcsim.password): Promise<void> {
-  const binding = { tenant: 'default', gateway: GATEWAY, account: ACCOUNT }
+export async function useVcenter(
+  saas: Saas,
+  vcsim: Vcsim,
+  { password = vcsim.password, account = ACCOUNT }: VcenterUse = {},
+): Promise<void> {
+  const binding = { tenant: 'default', gateway: GATEWAY, account }
   const sealed = await seal(await saas.sealingKey(GATEWAY), { username: vcsim.username, password }, binding)
   await saas.apply(
     {
       apiVersion: 'pcg/v1',
       kind: 'CloudAccount',
-      metadata: { name: ACCOUNT },
+      metadata: { name: account },
       spec: {
         cloud: 'vsphere',
         gateway: GATEWAY,
@@ -38,13 +48,18 @@ export async function useVcenter(saas: Saas, vcsim: Vcsim, password = vcsim.pass
 }
 
 /** A cluster on the simulator's inventory. */
-export function vsphereCluster(name: string, workers: number, placement: Record<string, unknown> = {}): unknown {
+export function vsphereCluster(
+  name: string,
+  workers: number,
+  placement: Record<string, unknown> = {},
+  account = ACCOUNT,
+): unknown {
   return {
     apiVersion: 'pcg/v1',
     kind: 'Cluster',
     metadata: { name },
     spec: {
-      account: ACCOUNT,
+      account,
       profile: 'plain',
       placement: {
         cloud: 'vsphere',
