@@ -6,9 +6,15 @@ import type { ExtraConfig } from './owner-mark.ts'
 /** Above this many bytes a value is compressed; the smaller ones stay easy to read for who debugs a VM. */
 const PLAIN_LIMIT = 8_192
 
+/**
+ * What cloud-init clears once it has read it (it sets the value to `---`): the user-data with its join secrets. The metadata
+ * stays: without the instance-id in it the next boot would be taken for that of a new instance.
+ */
+const REDACTED = ['userdata']
+
 type GuestInfoSpec = Pick<MachineSpec, 'name' | 'owner' | 'address'>
 
-/** User-data as it is set when the VM is made. */
+/** User-data as it is set when the VM is made, and never again: the guest clears it. */
 export function userDataConfig(userData: string): ExtraConfig {
   return encoded('guestinfo.userdata', userData)
 }
@@ -26,6 +32,7 @@ export function metadata(spec: GuestInfoSpec, mac: string): object {
   return {
     'instance-id': spec.owner.machine,
     'local-hostname': spec.name,
+    redact: REDACTED,
     network: { version: 2, ethernets: { eth0: nic } },
   }
 }

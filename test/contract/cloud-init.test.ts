@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { MachineAddress } from '../../adapters/adapter.ts'
 import { metadataConfig, userDataConfig } from '../../adapters/vsphere/guestinfo.ts'
 import { renderUserData } from '../../gateway/bootstrap/user-data.ts'
+import { redacted } from '../peers/guestinfo.ts'
 import { peer, title } from '../peers/peer.ts'
 import { bootstrapInput, layers, MACHINES, type MachineKind } from '../unit/bootstrap/fixtures.ts'
 
@@ -21,6 +22,8 @@ interface Guest {
   readonly files: readonly { readonly path: string; readonly mode: string; readonly content: string }[]
   /** By renderer, then by path. */
   readonly networks: Readonly<Record<string, Readonly<Record<string, string>>>>
+  /** What is left there once it was read. */
+  readonly guestinfo: Readonly<Record<string, string>>
 }
 
 /** Debian's own Python, for which cloud-init is installed, whatever else is on the PATH. */
@@ -37,10 +40,13 @@ async function run(command: string, args: readonly string[], input = ''): Promis
 async function boot(kind: MachineKind, address: MachineAddress, overrides = {}): Promise<Guest> {
   const { name, uid } = MACHINES[kind]
   const spec = { name, address, owner: { gateway: 'default/site-1', cluster: 'prod', machine: uid } }
-  const guestinfo = {
+  return read({
     ...metadataConfig(spec, MAC),
     ...userDataConfig(renderUserData(bootstrapInput(kind, overrides))),
-  }
+  })
+}
+
+async function read(guestinfo: Readonly<Record<string, string>>): Promise<Guest> {
   const script = new URL('cloud-init-guest.py', import.meta.url).pathname
   return JSON.parse(await run('/usr/bin/python3', [script], JSON.stringify(guestinfo)))
 }
@@ -86,6 +92,15 @@ describe.skipIf(!cloudInit.available)(title('cloud-init', cloudInit), () => {
     expect(file.get('/usr/local/lib/pcg/bootstrap.sh')?.mode).toBe('0755')
     if (kind === 'init')
       expect(file.get('/etc/pcg/manifests/01-flannel-vxlan-.yaml')?.content).toBe('kind: Namespace\n')
+  })
+
+  it('clears the user-data once it has read it, and knows the machine at its next boot all the same', async () => {
+    const first = await boot('init', STATIC)
+    expect(first.files).not.toEqual([])
+    expect(first.guestinfo).toMatchObject(redacted(['userdata']))
+    const next = await read(first.guestinfo)
+    expect(next).toMatchObject({ instanceId: first.instanceId, hostname: first.hostname, files: [] })
+    expect(next.networks).toEqual(first.networks)
   })
 
   it('knows the machine by its uid and name', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Outcome, Step } from '../../adapters/adapter.ts'
-import { readGuestInfo } from '../peers/guestinfo.ts'
+import { readGuestInfo, redacted } from '../peers/guestinfo.ts'
 import { peer, title } from '../peers/peer.ts'
 import { contextOf, drive, follow, ownedBy } from './drive.ts'
 import { GATEWAY, PLACEMENT, VsphereSite } from './vsphere-site.ts'
@@ -76,6 +76,21 @@ describe.skipIf(!vcsim.available)(title('machines in vSphere', vcsim), () => {
       })
       const metadata = Buffer.from(vm?.extraConfig['guestinfo.metadata'] ?? '', 'base64').toString()
       expect(JSON.parse(metadata).network.ethernets.eth0.match.macaddress).toBe(vm?.macs[0])
+    })
+  })
+
+  describe('user-data that its guest has cleared', () => {
+    it('is no drift, and stays cleared when the machine is healed', async ({ signal }) => {
+      const spec = site.spec()
+      await drive(site.adapter(), spec, signal)
+      const cleared = redacted(['userdata'])
+      await site.vcenter.control.reconfigure(spec.name, { extraConfig: cleared })
+      const adapter = site.adapter()
+      expect(adapter.plan(spec, await adapter.observe(spec, contextOf(signal)))).toEqual([])
+      await site.vcenter.control.powerOff(spec.name)
+      await site.vcenter.control.reconfigure(spec.name, { cpus: spec.cpus + 1 })
+      expect(await drive(adapter, spec, signal)).toMatchObject({ power: 'on', cpus: spec.cpus })
+      expect((await site.vcenter.control.vm(spec.name))?.extraConfig).toMatchObject(cleared)
     })
   })
 

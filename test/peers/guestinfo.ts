@@ -9,12 +9,15 @@ export interface GuestInfo {
   /** The static addresses of its network configuration, without their prefix; none: it asks DHCP. */
   readonly addresses: readonly string[]
   readonly userData: string
+  /** The keys that the guest is to clear once it has read them: `userdata`. */
+  readonly redact: readonly string[]
   /** From the file `/etc/pcg/phone-home.json` that the user-data writes; null if it writes none. */
   readonly phoneHome: PhoneHomeFile | null
 }
 
 export type PhoneHomeFile = z.infer<typeof phoneHomeSchema>
 
+const CLEARED = '---'
 const PHONE_HOME_PATH = '/etc/pcg/phone-home.json'
 
 const phoneHomeSchema = z.object({ url: z.url(), token: z.string().min(1), authority: z.string().min(1) })
@@ -22,6 +25,7 @@ const phoneHomeSchema = z.object({ url: z.url(), token: z.string().min(1), autho
 const metadataSchema = z.looseObject({
   'instance-id': z.string().optional(),
   'local-hostname': z.string().optional(),
+  redact: z.array(z.string()).default([]),
   network: z.unknown().optional(),
   'network.encoding': z.string().optional(),
 })
@@ -50,14 +54,25 @@ export function readGuestInfo(extraConfig: Readonly<Record<string, string>>): Gu
     hostName: metadata['local-hostname'] ?? null,
     addresses: addressesOf(metadata),
     userData,
+    redact: metadata.redact,
     phoneHome: phoneHomeOf(userData),
   }
 }
 
+/** What cloud-init sets in place of keys that it clears: empty YAML, and as empty a text as guestinfo takes. */
+export function redacted(keys: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    keys.flatMap((key) => [
+      [`guestinfo.${key}`, CLEARED],
+      [`guestinfo.${key}.encoding`, ' '],
+    ]),
+  )
+}
+
 function guestValue(extraConfig: Readonly<Record<string, string>>, name: string): string | null {
-  const value = extraConfig[`guestinfo.${name}`]
-  if (value === undefined || value === '') return null
-  return decode(value, extraConfig[`guestinfo.${name}.encoding`])
+  const value = extraConfig[`guestinfo.${name}`]?.trimEnd() ?? ''
+  if (value === '' || value === CLEARED) return null
+  return decode(value, extraConfig[`guestinfo.${name}.encoding`]?.trimEnd())
 }
 
 /** The encodings of cloud-init: `base64`, `b64`, `gzip+base64`, `gz+b64`; without one, the text as it is. */

@@ -1,13 +1,13 @@
 /**
- * The guests that vcsim's VMs don't have: each VM that is powered on with user-data reads it, phones home over HTTPS as
- * the real one's cloud-init would, and shows its address to vCenter. One of a control plane then asks the gateway, as the
+ * The guests that vcsim's VMs don't have: each VM that is powered on with user-data reads it, clears it if its metadata
+ * asks for that, phones home over HTTPS as the real one's cloud-init would, and shows its address to vCenter. One of a control plane then asks the gateway, as the
  * real one's timer does, who leaves the cluster. A VM that is powered off, or gone, falls silent; one that is powered on
  * again phones home again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { z } from 'zod'
-import { type PhoneHomeFile, readGuestInfo } from './guestinfo.ts'
+import { type GuestInfo, type PhoneHomeFile, readGuestInfo, redacted } from './guestinfo.ts'
 import type { Vcsim } from './vcsim.ts'
 import type { SimulatedVm } from './vcsim-control.ts'
 
@@ -41,6 +41,7 @@ export type Boot = { readonly vm: string; readonly ref: string; readonly address
 
 export function playGuests(vcsim: Vcsim, options: GuestOptions): Guests {
   const boots: Boot[] = []
+  const disks: Disks = new Map()
   const running = new Map<string, { readonly stop: AbortController; readonly ended: Promise<void> }>()
   const { signal, delayMs = 0, everyMs = 100, askMs = 1_000 } = options
 
@@ -59,7 +60,7 @@ export function playGuests(vcsim: Vcsim, options: GuestOptions): Guests {
       if (running.has(ref)) continue
       const stop = new AbortController()
       const both = AbortSignal.any([signal, stop.signal])
-      running.set(ref, { stop, ended: boot(vcsim, vm, { delayMs, askMs }, boots, both) })
+      running.set(ref, { stop, ended: boot(vcsim, vm, { delayMs, askMs, disks }, boots, both) })
     }
   }
 
@@ -74,17 +75,24 @@ export function playGuests(vcsim: Vcsim, options: GuestOptions): Guests {
   return { boots, ended: play() }
 }
 
+/** What the VMs' disks hold, by reference: what their guests read when they first booted. */
+type Disks = Map<string, GuestInfo | null>
+
 /** One boot, to its end; never rejects. */
 async function boot(
   vcsim: Vcsim,
   vm: SimulatedVm,
-  { delayMs, askMs }: { delayMs: number; askMs: number },
+  { delayMs, askMs, disks }: { delayMs: number; askMs: number; disks: Disks },
   boots: Boot[],
   signal: AbortSignal,
 ): Promise<void> {
   try {
     await sleep(delayMs, undefined, { signal })
-    const info = readGuestInfo(vm.extraConfig)
+    const info = disks.get(vm.ref) ?? readGuestInfo(vm.extraConfig)
+    if (!disks.has(vm.ref) && info?.redact.length) {
+      await vcsim.control.reconfigure(vm.ref, { extraConfig: redacted(info.redact) })
+    }
+    disks.set(vm.ref, info)
     const addresses = info?.addresses.length ? info.addresses : [dhcpAddress(vm.ref)]
     await vcsim.control.setGuest(vm.ref, { hostName: info?.hostName ?? vm.name, addresses })
     if (!info?.phoneHome) return

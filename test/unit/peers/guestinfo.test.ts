@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { readGuestInfo } from '../../peers/guestinfo.ts'
+import { readGuestInfo, redacted } from '../../peers/guestinfo.ts'
 
 const PHONE_HOME = {
   url: 'https://10.0.0.1:8443/v1/machines/a',
@@ -58,6 +58,16 @@ describe('what a guest reads', () => {
     const metadata = JSON.stringify({ 'instance-id': 'x', network, 'network.encoding': 'base64' })
     const info = readGuestInfo({ 'guestinfo.userdata': USER_DATA, 'guestinfo.metadata': metadata })
     expect(info?.addresses).toEqual(['10.9.9.9'])
+  })
+
+  it('knows what to clear, and then finds it gone and the rest still there', () => {
+    const before = { 'guestinfo.userdata': USER_DATA, 'guestinfo.metadata': `${METADATA}redact: [userdata]\n` }
+    const redact = readGuestInfo(before)?.redact ?? []
+    expect(redact).toEqual(['userdata'])
+    const after = { ...before, ...redacted(redact) }
+    expect(readGuestInfo(after)).toBeNull()
+    expect(after['guestinfo.metadata']).toBe(before['guestinfo.metadata'])
+    expect(readGuestInfo({ 'guestinfo.userdata': USER_DATA })?.redact).toEqual([])
   })
 
   it('refuses what cloud-init would not read', () => {

@@ -16,6 +16,7 @@ describe('metadata for cloud-init', () => {
     expect(metadataOf(machine())).toEqual({
       'instance-id': UID,
       'local-hostname': 'prod-workers-1',
+      redact: ['userdata'],
       network: {
         version: 2,
         ethernets: { eth0: { match: { macaddress: MAC.toLowerCase() }, 'set-name': 'eth0', dhcp4: true } },
