@@ -23,7 +23,7 @@ export interface Tree {
 const WANTED: readonly Wanted[] = [
   { type: 'Datacenter', paths: ['name', 'parent', 'vmFolder', 'hostFolder', 'datastoreFolder', 'networkFolder'] },
   { type: 'Folder', paths: ['name', 'parent'] },
-  { type: 'ComputeResource', paths: ['name', 'parent', 'resourcePool', 'datastore', 'network'] },
+  { type: 'ComputeResource', paths: ['name', 'parent', 'resourcePool', 'datastore', 'network', 'summary'] },
   { type: 'ResourcePool', paths: ['name', 'parent', 'owner'] },
   { type: 'Datastore', paths: ['name', 'parent', 'summary'] },
   { type: 'Network', paths: ['name', 'parent', 'summary'] },

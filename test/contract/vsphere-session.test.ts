@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { peer, title } from '../peers/peer.ts'
 import { contextOf, drive, follow, ownedBy } from './drive.ts'
-import { GATEWAY, VsphereSite } from './vsphere-site.ts'
+import { GATEWAY, PLACEMENT, VsphereSite } from './vsphere-site.ts'
 
 const vcsim = await peer('vcsim')
 
@@ -226,6 +226,7 @@ describe.skipIf(!vcsim.available)(title('the session with vSphere', vcsim), () =
   })
 
   it('inventory lists what a placement may name, under the name to write', async ({ signal }) => {
+    await site.vcenter.control.makeFolder('prod/web')
     const items = await site.adapter().inventory(contextOf(signal))
     const named = items.map(({ kind, name }) => `${kind} ${name}`)
     expect(named).toEqual(
@@ -236,12 +237,36 @@ describe.skipIf(!vcsim.available)(title('the session with vSphere', vcsim), () =
         'datastore LocalDS_0',
         'network VM Network',
         'network DC0_DVPG0',
+        'folder prod',
+        'folder prod/web',
         'template debian-12',
       ]),
     )
     expect(named.filter((one) => one.includes('Uplink'))).toEqual([])
     const datastore = items.find(({ name }) => name === 'LocalDS_0')
-    expect(datastore?.detail).toMatchObject({ datacenter: 'DC0', freeGiB: expect.any(Number), accessible: true })
+    expect(datastore?.detail).toEqual({
+      id: expect.any(String),
+      datacenter: 'DC0',
+      type: expect.any(String),
+      freeGiB: expect.any(Number),
+      capacityGiB: expect.any(Number),
+    })
+    const cluster = items.find(({ kind }) => kind === 'cluster')
+    expect(cluster?.detail).toEqual({
+      id: expect.any(String),
+      datacenter: 'DC0',
+      hosts: 2,
+      cores: expect.any(Number),
+      memoryGiB: expect.any(Number),
+    })
+  })
+
+  it('a machine goes into the folder that its placement names', async ({ signal }) => {
+    await site.vcenter.control.makeFolder('prod/db')
+    const spec = site.spec({ placement: { ...PLACEMENT, folder: 'prod/db' } })
+    expect(await site.adapter().preflight([spec], contextOf(signal))).toEqual([])
+    await drive(site.adapter(), spec, signal)
+    expect((await site.vcenter.control.vm(spec.name))?.folder).toBe('db')
   })
 })
 

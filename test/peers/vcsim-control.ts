@@ -66,6 +66,11 @@ export class VcsimControl {
     await this.#ask('guest', { vm, hostName: guest.hostName ?? '', addresses: guest.addresses })
   }
 
+  /** @param path below the datacenter's VM folder: `prod/web`. */
+  async makeFolder(path: string): Promise<void> {
+    await this.#ask('folder', { path })
+  }
+
   /** @param bytes free from now on; clones that need more fail as a real vCenter's do. */
   async setFreeSpace(datastore: string, bytes: number): Promise<void> {
     await this.#ask('space', { datastore, free: bytes })

@@ -28,6 +28,7 @@ func newControl(f *front) http.Handler {
 	serve(mux, "/destroy", f.destroy)
 	serve(mux, "/reconfigure", f.reconfigure)
 	serve(mux, "/guest", f.guest)
+	serve(mux, "/folder", f.folder)
 	serve(mux, "/space", f.space)
 	serve(mux, "/expire-sessions", f.expireSessions)
 	serve(mux, "/task-time", func(r struct{ Ms int }) (interface{}, error) {
@@ -304,6 +305,25 @@ func (f *front) guest(r struct {
 		return nil, err
 	}
 	return nil, setGuest(vm.Self, r.HostName, r.Addresses)
+}
+
+// folder makes a folder below the VM folder of the first datacenter, with those on the way to it.
+func (f *front) folder(r struct{ Path string }) (interface{}, error) {
+	f.world.Lock()
+	defer f.world.Unlock()
+	at := simulator.Map.Any("Datacenter").(*simulator.Datacenter).VmFolder
+	for _, name := range strings.Split(r.Path, "/") {
+		if found := simulator.Map.FindByName(name, simulator.Map.Get(at).(*simulator.Folder).ChildEntity); found != nil {
+			at = found.Reference()
+			continue
+		}
+		made, err := methods.CreateFolder(context.Background(), f.service, &types.CreateFolder{This: at, Name: name})
+		if err != nil {
+			return nil, err
+		}
+		at = made.Returnval
+	}
+	return nil, nil
 }
 
 func (f *front) space(r struct {

@@ -7,6 +7,8 @@ import { PLACEMENT } from './fixtures.ts'
 
 const ROOT = { type: 'Folder', value: 'root' }
 
+const CAPACITY = { numHosts: 3, numCpuCores: 48, totalMemory: String(512 * 1024 ** 3) }
+
 /** Two datacenters with the same names inside, where a name alone may not tell. */
 function site(fast: object = { freeSpace: String(5 * 1024 ** 3), capacity: String(9 * 1024 ** 3) }): Tree {
   const objects = ['DC0', 'DC1'].flatMap((dc) => {
@@ -45,7 +47,7 @@ function site(fast: object = { freeSpace: String(5 * 1024 ** 3), capacity: Strin
       top('host'),
       node('Folder', 'prod', 'vm'),
       node('Folder', 'web', 'prod'),
-      node('ClusterComputeResource', 'C0', 'host', mounted),
+      node('ClusterComputeResource', 'C0', 'host', { ...mounted, summary: CAPACITY }),
       node('ClusterComputeResource', 'C1', 'host', { ...mounted, datastore: [refTo(id('slow'))] }),
       node('ResourcePool', 'c0:Resources', 'C0', owner('C0')),
       node('ResourcePool', 'c1:Resources', 'C1', owner('C1')),
@@ -148,10 +150,21 @@ it('the inventory gives each thing the name that a placement resolves', () => {
   expect(namesOf('network')).toEqual(['VM Network', 'pg'])
   expect(namesOf('template')).toEqual(['prod/debian-12'])
   expect(namesOf('resource-pool')).toEqual(['C0/gold', 'C1/gold'])
+  const detailOf = (name: string) => items.find((item) => item.name === name)?.detail
+  expect(detailOf('C0')).toMatchObject({ hosts: 3, cores: 48, memoryGiB: 512 })
+  const space = { id: 'DC0-fast', datacenter: 'DC0', type: '', freeGiB: 5, capacityGiB: 9 }
+  expect(detailOf('fast')).toEqual(space)
   for (const folder of namesOf('folder')) expect(resolve({ folder }).ok).toBe(true)
   for (const template of namesOf('template')) expect(resolve({ template }).ok).toBe(true)
   for (const resourcePool of namesOf('resource-pool'))
     expect(resolve({ resourcePool, datastore: 'slow' }).ok).toBe(true)
+})
+
+it('the inventory says of a datastore what keeps it from being used', () => {
+  const detailOf = (summary: object) => listInventory(site(summary)).find(({ name }) => name === 'fast')?.detail
+  expect(detailOf({ accessible: 'false' })).toMatchObject({ accessible: false })
+  expect(detailOf({ accessible: 'true', maintenanceMode: 'normal' })).not.toHaveProperty('maintenance')
+  expect(detailOf({ maintenanceMode: 'inMaintenance' })).toMatchObject({ maintenance: true })
 })
 
 it('names with slashes are escaped as vCenter does', () => {
