@@ -4,7 +4,9 @@ import { readAllVms } from '../../adapters/vsphere/vm-records.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { silentLog } from '../../runtime/log.ts'
 import { peer, title } from '../peers/peer.ts'
-import { startVcsim, type Vcsim } from '../peers/vcsim.ts'
+import type { Vcsim } from '../peers/vcsim.ts'
+import { drive, ownedBy } from './drive.ts'
+import { GATEWAY, VsphereSite } from './vsphere-site.ts'
 
 const vcsim = await peer('vcsim')
 /** More than one portion. */
@@ -21,17 +23,19 @@ const PROPERTIES = [
 ] as const
 
 describe.skipIf(!vcsim.available)(title('retrieving the whole inventory of vSphere', vcsim), () => {
+  let site: VsphereSite
   let vcenter: Vcsim
   let session: Session
   beforeAll(async () => {
-    vcenter = await startVcsim({ machines: MACHINES })
+    site = await VsphereSite.start({ machines: MACHINES })
+    vcenter = site.vcenter
     const trust = { authority: vcenter.authorityPem }
     session = openSession(vcenter, trust, vcenter, { clock: systemClock, log: silentLog })
   })
   afterEach(() => vcenter.control.healAll())
   afterAll(async () => {
-    await session.close()
-    await vcenter.close()
+    await session?.close()
+    await site?.close()
   })
 
   const retrieve = (signal: AbortSignal) => readAllVms(session, { properties: PROPERTIES }, signal)
@@ -115,4 +119,37 @@ describe.skipIf(!vcsim.available)(title('retrieving the whole inventory of vSphe
     setTimeout(() => controller.abort(), 100)
     await expect(retrieve(controller.signal)).rejects.toMatchObject({ code: 'cancelled' })
   })
+
+  it('finds all that is ours among the others, with labels or without', async ({ signal }) => {
+    const adapter = site.adapter()
+    const ours = [1, 2, 3].map(() => site.spec())
+    const theirs = site.spec({ owner: { ...site.spec().owner, gateway: 'somebody/else' } })
+    for (const spec of [...ours, theirs]) await drive(adapter, spec, signal)
+    await vcenter.control.inject({ method: 'SetField', action: 'fault', fault: 'NoPermission', times: -1 })
+    const unlabelled = site.spec()
+    await drive(adapter, unlabelled, signal)
+    expect((await vcenter.control.vm(unlabelled.name))?.attributes).toEqual({})
+
+    const found = await ownedBy(site.adapter(), GATEWAY, signal)
+    const expected = [...ours, unlabelled].map(({ name, owner }) => ({
+      kind: 'VirtualMachine',
+      id: expect.stringMatching(/^vm-/),
+      name,
+      owner,
+    }))
+    expect(found.toSorted(byName)).toEqual(expected.toSorted(byName))
+    expect(await ownedBy(site.adapter(), 'somebody/else', signal)).toHaveLength(1)
+  })
+
+  it('throws where a VM might be ours and cannot be read', async ({ signal }) => {
+    const adapter = site.adapter()
+    await ownedBy(adapter, GATEWAY, signal)
+    const denied = { action: 'fault', fault: 'NoPermission' } as const
+    await vcenter.control.inject({ method: 'RetrievePropertiesEx', skip: 1, ...denied })
+    await expect(ownedBy(adapter, GATEWAY, signal)).rejects.toMatchObject({ code: 'denied' })
+  })
 })
+
+function byName(one: { readonly name: string }, other: { readonly name: string }): number {
+  return one.name.localeCompare(other.name)
+}
