@@ -158,7 +158,8 @@ export function roleDocument(): string {
     '',
     'No access to hosts, to the guest operating system, to snapshots, or to VMs outside the placement beyond reading their name and',
     'advanced configuration: the latter tells the gateway which VMs are its own. cloud-init user-data with join secrets stands in a',
-    'machine’s `guestinfo.userdata`, so whoever may read the advanced configuration of these VMs can read it.',
+    'machine’s `guestinfo.userdata` until its guest has read it and cleared it, within the first seconds of its first boot. Until then,',
+    'and for as long as the guest doesn’t boot, whoever may read the advanced configuration of these VMs can read it.',
     '',
   ].join('\n')
 }
