@@ -1,13 +1,13 @@
 /** What a tenant is shown of what is stored. */
 import type { GatewayStatus } from '../resources/gateway.ts'
 import type { MachineStatus, TimelineEntry } from '../resources/machine.ts'
-import type { Kind, ReportedKind, Resource } from '../resources/resource.ts'
+import type { Kind, Resource } from '../resources/resource.ts'
 import type { GatewayIdentity } from '../tunnel/identity.ts'
 import { notFound } from './desired-state.ts'
 import type { Page, PageRequest } from './page.ts'
 import type { Sessions } from './sessions.ts'
 import type { BrokerStore } from './store/broker-store.ts'
-import type { StoredEvent } from './store/event-store.ts'
+import type { NewEvent, StoredEvent } from './store/event-store.ts'
 import type { StoredMachine } from './store/machine-store.ts'
 import type { StoredResource } from './store/resource-store.ts'
 
@@ -31,17 +31,8 @@ export interface MachineItem {
   readonly updatedAt: string
 }
 
-export interface EventItem {
+export interface EventItem extends NewEvent {
   readonly id: number
-  /** ISO 8601 */
-  readonly time: string
-  readonly kind: ReportedKind
-  readonly name: string
-  readonly severity: 'info' | 'warning' | 'error'
-  readonly reason: string
-  readonly message: string
-  readonly gateway: string
-  readonly traceId: string
 }
 
 export interface ItemsOptions {
@@ -132,6 +123,5 @@ export function machineItem({ name, cluster, status, updatedAt }: StoredMachine)
 }
 
 export function eventItem({ revision, ...event }: StoredEvent): EventItem {
-  const { time, kind, name, severity, reason, message, gateway, traceId } = event
-  return { id: revision, time, kind, name, severity, reason, message, gateway, traceId }
+  return { id: revision, ...event }
 }

@@ -13,6 +13,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Clock } from '../../runtime/clock.ts'
 import type { GroupCommit } from '../../runtime/group-commit.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
+import { KeyedListeners } from '../keyed-listeners.ts'
 import type { LogMessage, MessageLog, NewMessage, Published, ReadRange, TopicBounds } from './message-log.ts'
 
 const SCHEMA = `
@@ -63,7 +64,7 @@ export class SqliteLog implements MessageLog {
   readonly #clock: Clock
   readonly #windowMs: number
   readonly #topics = new Map<string, Topic>()
-  readonly #listeners = new Map<string, Set<() => void>>()
+  readonly #listeners = new KeyedListeners()
   readonly #moved = new Map<Topic, Set<string>>()
   #positionTimer: NodeJS.Timeout | undefined
   readonly #statements: ReturnType<typeof prepareAll>
@@ -84,7 +85,7 @@ export class SqliteLog implements MessageLog {
       this.#writePositions()
       return results
     })
-    for (const listener of [...(this.#listeners.get(topic) ?? [])]) listener()
+    this.#listeners.tell(topic)
     return published
   }
 
@@ -152,12 +153,7 @@ export class SqliteLog implements MessageLog {
   }
 
   onPublished(topic: string, listener: () => void): () => void {
-    const listeners = this.#listeners.get(topic) ?? new Set()
-    this.#listeners.set(topic, listeners.add(listener))
-    return () => {
-      listeners.delete(listener)
-      if (listeners.size === 0 && this.#listeners.get(topic) === listeners) this.#listeners.delete(topic)
-    }
+    return this.#listeners.add(topic, listener)
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { GroupCommit, openDatabase } from '../../runtime/group-commit.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
+import { KeyedListeners } from '../keyed-listeners.ts'
 import { MIGRATIONS, SCHEMA_VERSION, STORE_SCHEMA } from './schema.ts'
 
 export type SqlValue = SQLInputValue
@@ -39,7 +40,7 @@ export class Statement<Row> {
 export class BrokerDatabase {
   readonly db: DatabaseSync
   readonly commits: GroupCommit
-  readonly #listeners = new Map<string, Set<() => void>>()
+  readonly #listeners = new KeyedListeners()
   readonly #bump: Statement<{ value: number }>
   readonly #revision: Statement<{ value: number }>
   #touched: Set<string> | undefined
@@ -92,7 +93,7 @@ export class BrokerDatabase {
         this.#touched = undefined
       }
     })
-    for (const tenant of touched) for (const listener of [...(this.#listeners.get(tenant) ?? [])]) listener()
+    for (const tenant of touched) this.#listeners.tell(tenant)
     return result
   }
 
@@ -110,12 +111,7 @@ export class BrokerDatabase {
 
   /** Calls `listener` after each commit that changed something of `tenant`; returns how to stop. */
   onChanged(tenant: string, listener: () => void): () => void {
-    const listeners = this.#listeners.get(tenant) ?? new Set()
-    this.#listeners.set(tenant, listeners.add(listener))
-    return () => {
-      listeners.delete(listener)
-      if (listeners.size === 0 && this.#listeners.get(tenant) === listeners) this.#listeners.delete(tenant)
-    }
+    return this.#listeners.add(tenant, listener)
   }
 
   close(): void {

@@ -22,11 +22,11 @@ import { PcgError } from '../../runtime/pcg-error.ts'
 import { AttemptLimiter } from '../../tunnel/attempt-limiter.ts'
 import { openAuthority } from '../../tunnel/certificate-authority.ts'
 import { readSecretFile, replaceSecretFile } from '../../tunnel/secret-file.ts'
-import { openServerCertificate } from '../../tunnel/server-certificate.ts'
+import { openServerCertificate, type ServerTls } from '../../tunnel/server-certificate.ts'
+import { startRotation } from '../../tunnel/server-certificate-rotation.ts'
 import { parseMachinePath } from './machine-url.ts'
 
 const MAX_BODY_BYTES = 16_384
-const CERTIFICATE_CHECK_MS = 86_400_000
 
 const reportSchema = z.object({
   phase: z.enum(['booting', 'ready', 'failed']),
@@ -106,12 +106,11 @@ export async function startPhoneHome(options: PhoneHomeOptions): Promise<PhoneHo
   const advertised = hostAndPort(options.advertise ?? reachableHost(options.host))
   const certificate = () => openServerCertificate({ folder, names: [advertised.host], authority, clock })
 
-  const { key, cert } = await certificate()
+  const current = await certificate()
+  const secure = ({ key, cert }: ServerTls) => ({ key, cert, minVersion: 'TLSv1.2' as const })
   const server = createServer(
     {
-      key,
-      cert,
-      minVersion: 'TLSv1.2',
+      ...secure(current),
       handshakeTimeout: 10_000,
       headersTimeout: 10_000,
       requestTimeout: 15_000,
@@ -130,26 +129,17 @@ export async function startPhoneHome(options: PhoneHomeOptions): Promise<PhoneHo
   })
   const port = await listen(server, options)
 
-  const closing = new AbortController()
-  const rotation = (async () => {
-    while (true) {
-      await clock.sleep(CERTIFICATE_CHECK_MS, closing.signal)
-      const renewed = await certificate()
-      server.setSecureContext({ key: renewed.key, cert: renewed.cert, minVersion: 'TLSv1.2' })
-    }
-  })().catch((cause: unknown) => {
-    if (!closing.signal.aborted) log.error({ err: cause }, 'phone-home certificate could not be renewed')
-  })
+  const renewed = (tls: ServerTls): void => server.setSecureContext(secure(tls))
+  const endRotation = startRotation({ open: certificate, current, renewed, clock, log })
 
   const host = isIPv6(advertised.host) ? `[${advertised.host}]` : advertised.host
   return {
     url: `https://${host}:${advertised.port ?? port}`,
     authority: authority.certificatePem,
     async close() {
-      closing.abort()
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       for (const socket of sockets) socket.destroy()
-      await Promise.all([closed, rotation])
+      await Promise.all([closed, endRotation()])
     },
   }
 }

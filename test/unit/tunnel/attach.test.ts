@@ -173,6 +173,20 @@ describe('a question', () => {
   const ask = (payload: Uint8Array = Buffer.from('?'), timeoutMs = 2_000, signal = new AbortController().signal) =>
     site.endpoint.ask(EDGE, payload, { timeoutMs, traceId: 't', signal })
 
+  /** The gateway works at its answer until it is told to stop. */
+  function workWithoutEnd() {
+    const [begun, aborted] = [gate(), gate()]
+    site.gateway.answering = (_payload, signal) =>
+      new Promise((_resolve, reject) => {
+        begun.open()
+        signal.addEventListener('abort', () => {
+          aborted.open()
+          reject(signal.reason)
+        })
+      })
+    return { begun, aborted }
+  }
+
   test('is answered', async () => {
     site.gateway.answering = async (payload) => Buffer.from(`${Buffer.from(payload)}!`)
     await site.attached()
@@ -202,29 +216,14 @@ describe('a question', () => {
   })
 
   test('that takes too long fails, and its work is aborted', async () => {
-    const aborted = gate()
-    site.gateway.answering = (_payload, signal) =>
-      new Promise((_resolve, reject) => {
-        signal.addEventListener('abort', () => {
-          aborted.open()
-          reject(signal.reason)
-        })
-      })
+    const { aborted } = workWithoutEnd()
     await site.attached()
     await expect(ask(undefined, 50)).rejects.toMatchObject({ code: 'timeout' })
     await aborted.passed
   })
 
   test('that is withdrawn fails at once, and its work is aborted', async () => {
-    const [begun, aborted] = [gate(), gate()]
-    site.gateway.answering = (_payload, signal) =>
-      new Promise((_resolve, reject) => {
-        begun.open()
-        signal.addEventListener('abort', () => {
-          aborted.open()
-          reject(signal.reason)
-        })
-      })
+    const { begun, aborted } = workWithoutEnd()
     await site.attached()
     const withdraw = new AbortController()
     const asked = ask(undefined, 10_000, withdraw.signal)
@@ -237,14 +236,7 @@ describe('a question', () => {
 
   test('fails when the gateway is not attached, and when it detaches meanwhile', async () => {
     await expect(ask()).rejects.toMatchObject({ code: 'unavailable', message: 'gateway edge is not connected' })
-    const aborted = gate()
-    site.gateway.answering = (_payload, signal) =>
-      new Promise((_resolve, reject) => {
-        signal.addEventListener('abort', () => {
-          aborted.open()
-          reject(signal.reason)
-        })
-      })
+    const { aborted } = workWithoutEnd()
     await site.attached()
     const asked = ask(undefined, 600_000)
     asked.catch(() => {})

@@ -8,9 +8,7 @@ import { systemClock } from '../../../runtime/clock.ts'
 import { parseAddress } from '../../../tunnel/address.ts'
 import { DAY_MS, newSerial, openAuthority } from '../../../tunnel/certificate-authority.ts'
 import { createCertificateRequest, createKeyPem, readCertificateRequest } from '../../../tunnel/certificate-request.ts'
-import { dial } from '../../../tunnel/dial.ts'
 import { EnrollmentService } from '../../../tunnel/gen/pcg/tunnel/v1/tunnel.ts'
-import { openChannel } from '../../../tunnel/grpc-channel.ts'
 import { certificatesOf, serialOf } from '../../../tunnel/peer-verification.ts'
 import { openServerCertificate } from '../../../tunnel/server-certificate.ts'
 import { attachRaw } from './raw-gateway.ts'
@@ -18,7 +16,6 @@ import { EDGE, movedClock, pause, Site, until } from './site.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
 
-const signal = new AbortController().signal
 const LIFE_MS = 30 * DAY_MS
 const GRACE_MS = 90 * DAY_MS
 
@@ -159,14 +156,7 @@ describe('a certificate', () => {
 
   test('is not renewed for another key, nor for another name', async () => {
     const own = await site.identityStore.read()
-    const socket = await dial({
-      address: site.endpoint.address,
-      client: own,
-      verify: () => {},
-      timeoutMs: 1_000,
-      signal,
-    })
-    const channel = openChannel(socket, site.endpoint.address)
+    const channel = await site.rawChannel(own)
     const refusalOf = async (csr: Buffer): Promise<string> => {
       const result = await channel.call(EnrollmentService.renew, { csr })
       return result.ok ? 'granted' : result.error.message

@@ -7,10 +7,8 @@ import { systemClock } from '../../../runtime/clock.ts'
 import { PcgError } from '../../../runtime/pcg-error.ts'
 import { DAY_MS, newSerial, openAuthority } from '../../../tunnel/certificate-authority.ts'
 import { createCertificateRequest, createKeyPem, readCertificateRequest } from '../../../tunnel/certificate-request.ts'
-import { dial } from '../../../tunnel/dial.ts'
 import { enrol } from '../../../tunnel/enrol.ts'
 import { EnrollmentService } from '../../../tunnel/gen/pcg/tunnel/v1/tunnel.ts'
-import { openChannel } from '../../../tunnel/grpc-channel.ts'
 import { openIdentityStore } from '../../../tunnel/identity-store.ts'
 import { createJoinToken } from '../../../tunnel/join-token.ts'
 import { certificatesOf } from '../../../tunnel/peer-verification.ts'
@@ -106,14 +104,7 @@ describe('enrolment', () => {
 
   describe('of a certificate request that is not right', () => {
     async function enroll(csr: Buffer): Promise<PcgError> {
-      const socket = await dial({
-        address: site.endpoint.address,
-        client: null,
-        verify: () => {},
-        timeoutMs: 1_000,
-        signal,
-      })
-      const channel = openChannel(socket, site.endpoint.address)
+      const channel = await site.rawChannel(null)
       const request = { token: site.token(), csr, sealingKey: Buffer.alloc(32), version: 'test' }
       const result = await channel.call(EnrollmentService.enroll, request)
       channel.close()

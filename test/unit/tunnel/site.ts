@@ -6,9 +6,11 @@ import { type Clock, systemClock } from '../../../runtime/clock.ts'
 import { silentLog } from '../../../runtime/log.ts'
 import { parseAddress } from '../../../tunnel/address.ts'
 import { type CertificateAuthority, openAuthority } from '../../../tunnel/certificate-authority.ts'
+import { dial } from '../../../tunnel/dial.ts'
 import { type Endpoint, type EndpointOptions, startEndpoint } from '../../../tunnel/endpoint.ts'
 import { enrol } from '../../../tunnel/enrol.ts'
-import { type IdentityStore, openIdentityStore } from '../../../tunnel/identity-store.ts'
+import { type Channel, openChannel } from '../../../tunnel/grpc-channel.ts'
+import { type Credentials, type IdentityStore, openIdentityStore } from '../../../tunnel/identity-store.ts'
 import { createJoinToken } from '../../../tunnel/join-token.ts'
 import { type Link, type LinkOptions, startLink } from '../../../tunnel/link.ts'
 import type { LinkTiming } from '../../../tunnel/link-policy.ts'
@@ -137,6 +139,14 @@ export class Site {
       signal: new AbortController().signal,
       clock,
     })
+  }
+
+  /** A channel to the endpoint itself, for calls that no gateway would make; `client` shows this certificate. */
+  async rawChannel(client: Credentials | null): Promise<Channel> {
+    const { address } = this.endpoint
+    const { signal } = new AbortController()
+    const socket = await dial({ address, client, verify: () => {}, timeoutMs: 1_000, signal })
+    return openChannel(socket, address)
   }
 
   /** Starts a link; without waiting for anything. */
