@@ -8,8 +8,9 @@ const BACKSPACE = ['\x7f', '\b']
 
 /** Asks on the terminal (on stderr, so that stdout stays what was asked for) and gives the line; what is secret isn't echoed. */
 export async function ask(host: Host, question: string, options: { readonly echo: boolean }): Promise<string> {
-  host.err.write(question)
+  // The echo ends before anybody, or any program, sees that it may type.
   host.in.setRaw(true)
+  host.err.write(question)
   const { stream } = host.in
   try {
     return await new Promise<string>((resolve, reject) => {

@@ -123,7 +123,7 @@ function unreachable(thrown: unknown, wire: WireRequest): PcgError {
   if (code === 'ECONNREFUSED')
     return new PcgError('unavailable', 'the broker refuses the connection', {
       ...options,
-      remedy: `Is it running? \`pcg broker\` or \`pcg quickstart\` starts one. If it listens elsewhere: ${check('server', wire.source)}`,
+      remedy: `Is it running? \`pcg broker\` or \`pcg quickstart\` starts one. Or does it listen elsewhere? ${check('server', wire.source)}`,
     })
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
     return new PcgError('unavailable', `the name ${wire.url.hostname} is not known to DNS`, {

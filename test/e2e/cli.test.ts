@@ -177,11 +177,16 @@ describe('mistakes change nothing, and say what to do', () => {
     expect(stderr).not.toContain('nonsense')
   })
 
-  it("a broker whose certificate isn't from the context's authority is not talked to", async () => {
+  it("a broker is talked to by its own machine's names too, but not if its certificate isn't from the context's authority", async () => {
     const config = await readFile(join(cwd, '.pcg/config.yaml'), 'utf8')
-    const other = startPcg('broker --supervised --state other --api 127.0.0.1:0 --tunnel 127.0.0.1:0'.split(' '), cwd)
+    const options = '--state other --api 127.0.0.1:0 --tunnel 127.0.0.1:0 --name broker.example.com'
+    const other = startPcg(`broker --supervised ${options}`.split(' '), cwd)
     await other.until('ready ')
-    const { authority } = JSON.parse(await readFile(join(cwd, 'other/admin.json'), 'utf8'))
+    const { authority, server } = JSON.parse(await readFile(join(cwd, 'other/admin.json'), 'utf8'))
+    const by = (name: string): Promise<PcgResult> =>
+      run(`get all --config other/admin.json --server https://${name}:${new URL(server).port}`)
+    expect((await by('localhost')).code).toBe(0)
+    expect((await by('127.0.0.1')).code).toBe(0)
     other.kill('SIGTERM')
     expect((await other.result).code).toBe(0)
     const foreign = JSON.stringify({ ...parse(config), authority })

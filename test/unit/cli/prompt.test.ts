@@ -17,6 +17,17 @@ describe('a question on the terminal', () => {
     expect(host.stdout()).toBe('')
   })
 
+  it('has ended the echo when it asks, so that what is typed at once is not shown either', async () => {
+    const host = testHost({ terminal: 80 })
+    const rawAt: boolean[] = []
+    const answer = ask({ ...host, err: { ...host.err, write: () => rawAt.push(host.raw()) } }, 'Token: ', {
+      echo: false,
+    })
+    host.type('pcg1.x\r')
+    await answer
+    expect(rawAt[0]).toBe(true)
+  })
+
   it.each([
     ['Ctrl-C', '\x03'],
     ['Ctrl-D', '\x04'],
