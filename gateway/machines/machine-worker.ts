@@ -196,39 +196,38 @@ export class MachineWorker {
     return Math.max(1_000, Date.parse(since) + BOOT_PATIENCE_MS - clock.now())
   }
 
-  async #stuck(record: MachineRecord): Promise<null> {
-    const { changes, phoneHomeUrl } = this.#options
-    if (record.phase === 'Failed') return null
+  #stuck(record: MachineRecord): Promise<null> {
     const minutes = BOOT_PATIENCE_MS / 60_000
-    const message = `powered on since ${record.bootingSince}, and no phone-home in ${minutes} minutes: look at its console for cloud-init's output, and whether it reaches ${phoneHomeUrl}`
-    await changes.apply(
-      record.uid,
-      (newest) =>
-        changes.withCondition(
-          { ...newest, phase: 'Failed', stage: 'no phone-home' },
-          { type: 'Ready', status: 'False', reason: 'NoPhoneHome', message },
-        ),
-      {
-        timeline: { stage: 'boot', actor: 'guest', cause: record.cause, outcome: 'failed', detail: message },
-        event: { severity: 'error', reason: 'NoPhoneHome', message },
-      },
-    )
-    return null
+    const message = `powered on since ${record.bootingSince}, and no phone-home in ${minutes} minutes: look at its console for cloud-init's output, and whether it reaches ${this.#options.phoneHomeUrl}`
+    return this.#guestFailed(record, { stage: 'boot', now: 'no phone-home', reason: 'NoPhoneHome', message })
   }
 
-  async #bootstrapFailed(record: MachineRecord, message: string): Promise<null> {
+  #bootstrapFailed(record: MachineRecord, message: string): Promise<null> {
+    return this.#guestFailed(record, {
+      stage: 'bootstrap',
+      now: 'bootstrap failed',
+      reason: 'BootstrapFailed',
+      message,
+    })
+  }
+
+  /** `now` is what the machine is at, in words. */
+  async #guestFailed(
+    record: MachineRecord,
+    { stage, now, reason, message }: { stage: string; now: string; reason: string; message: string },
+  ): Promise<null> {
     const { changes } = this.#options
     if (record.phase === 'Failed') return null
     await changes.apply(
       record.uid,
       (newest) =>
         changes.withCondition(
-          { ...newest, phase: 'Failed', stage: 'bootstrap failed' },
-          { type: 'Ready', status: 'False', reason: 'BootstrapFailed', message },
+          { ...newest, phase: 'Failed', stage: now },
+          { type: 'Ready', status: 'False', reason, message },
         ),
       {
-        timeline: { stage: 'bootstrap', actor: 'guest', cause: record.cause, outcome: 'failed', detail: message },
-        event: { severity: 'error', reason: 'BootstrapFailed', message },
+        timeline: { stage, actor: 'guest', cause: record.cause, outcome: 'failed', detail: message },
+        event: { severity: 'error', reason, message },
       },
     )
     return null
