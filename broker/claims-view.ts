@@ -6,16 +6,22 @@ import type { BrokerStore } from './store/broker-store.ts'
 
 /** For one request: each name is looked up once, as a request may hold a thousand clusters that share a pool. */
 export function claimsView({ resources, machines }: BrokerStore, tenant: string, routing: RoutingView): ClaimsView {
+  const gatewayOfAccount = remembering((account) => {
+    const found = resources.get(tenant, 'CloudAccount', account)?.resource
+    return found && gatewayOf(found, routing)
+  })
   const gatewayOfCluster = remembering((cluster) => {
     const found = resources.get(tenant, 'Cluster', cluster)?.resource
-    return found && gatewayOf(found, routing)
+    return found?.kind === 'Cluster' ? gatewayOfAccount(found.spec.account) : undefined
   })
   const claimants = (clusters: readonly string[]): Claimant[] =>
     clusters.map((cluster) => ({ cluster, gateway: gatewayOfCluster(cluster) }))
 
   const usersOf = remembering((name) => {
     const key = { kind: 'IPPool', name } as const
-    const users = claimants(resources.referrers(tenant, key).map((user) => user.name))
+    const users = resources
+      .poolUsers(tenant, name)
+      .map(({ cluster, account }): Claimant => ({ cluster, gateway: gatewayOfAccount(account) }))
     const former = resources.holders(tenant, key).filter((gateway) => !users.some((user) => user.gateway === gateway))
     return former.length === 0
       ? users

@@ -15,7 +15,10 @@ export interface Claimant {
 export interface ClaimsView {
   /** Of a cluster. */
   readonly gatewayOf: (cluster: string) => string | undefined
-  /** The clusters that name this pool (those that are being deleted still have addresses of it), or have machines left from when they did. */
+  /**
+   * A cluster at least of each gateway whose clusters name this pool (those that are being deleted still have addresses of it), or have
+   * machines left from when they did.
+   */
   readonly usersOf: (pool: string) => readonly Claimant[]
   /** The clusters that have this address for their virtual IP. */
   readonly holdersOf: (address: string) => readonly Claimant[]

@@ -106,6 +106,11 @@ export class ResourceStore {
     return this.#statements.referrers.all(tenant, key.kind, key.name)
   }
 
+  /** A cluster of each account that has clusters with this pool. */
+  poolUsers(tenant: string, pool: string): { cluster: string; account: string }[] {
+    return this.#statements.poolUsers.all(tenant, pool)
+  }
+
   /** The names of the clusters that have this address for their virtual IP. */
   virtualIpHolders(tenant: string, address: string): string[] {
     return this.#statements.virtualIpHolders.all(tenant, address).map((row) => row.name)
@@ -177,8 +182,14 @@ function prepareAll(database: BrokerDatabase) {
     referrers: database.prepare<{ kind: Kind; name: string }>(
       'SELECT from_kind AS kind, from_name AS name FROM refs WHERE tenant = ? AND to_kind = ? AND to_name = ? ORDER BY 1, 2',
     ),
+    poolUsers: database.prepare<{ cluster: string; account: string }>(
+      `SELECT min(user.name) AS cluster, json_extract(user.resource, '$.spec.account') AS account
+       FROM refs JOIN resources user ON user.tenant = refs.tenant AND user.kind = refs.from_kind AND user.name = refs.from_name
+       WHERE refs.tenant = ? AND refs.to_kind = 'IPPool' AND refs.to_name = ? AND refs.from_kind = 'Cluster'
+       GROUP BY account ORDER BY cluster`,
+    ),
     virtualIpHolders: database.prepare<{ name: string }>(
-      `SELECT name FROM resources
+      `SELECT name FROM resources INDEXED BY cluster_endpoints
        WHERE tenant = ? AND kind = 'Cluster' AND json_extract(resource, '$.spec.network.endpoint.address') = ?
          AND json_extract(resource, '$.spec.network.endpoint.type') = 'virtual-ip' ORDER BY name`,
     ),
