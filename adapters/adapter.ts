@@ -113,7 +113,7 @@ export interface Adapter<S extends Step = Step, O extends Observed = Observed> {
   readonly cloud: Cloud
   /** How many steps may run in this account at once. */
   readonly concurrency: number
-  /** Checks reachability, credentials and privileges. Reads only. Safe to repeat, but credentials are tried once. */
+  /** Checks reachability and privileges. Reads only. Refused credentials are thrown (code `credentials`), and tried once. */
   verify(context: AdapterContext): Promise<Finding[]>
   /** What a placement may choose from. Reads only. */
   inventory(context: AdapterContext): Promise<InventoryItem[]>

@@ -5,6 +5,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { PcgError } from '../runtime/pcg-error.ts'
+import { lockState } from '../runtime/state-lock.ts'
 import { formatAddress, parseAddress } from '../tunnel/address.ts'
 import { type CertificateAuthority, openAuthority } from '../tunnel/certificate-authority.ts'
 import { type Endpoint, startEndpoint } from '../tunnel/endpoint.ts'
@@ -20,7 +21,6 @@ import { Items } from './items.ts'
 import { SqliteLog } from './log/sqlite-log.ts'
 import { ReportWriter } from './reports.ts'
 import { Sessions } from './sessions.ts'
-import { lockState } from './state-lock.ts'
 import { openStore } from './store/broker-store.ts'
 import { CommandOutbox } from './store/command-outbox.ts'
 import { newApiKey, type TenantStore } from './store/tenant-store.ts'
@@ -108,7 +108,7 @@ async function start(
       remedy: 'Give a DNS name or address by which gateways and users reach it.',
     })
   await ownFolder(stateDir)
-  const unlock = lockState(stateDir)
+  const unlock = lockState(stateDir, 'broker')
   onClose(async () => unlock())
   const authority = await openAuthority({ folder: join(stateDir, 'authority'), clock })
   const openTls = () => openServerCertificate({ folder: join(stateDir, 'server'), names, authority, clock })

@@ -12,6 +12,7 @@ import { createSealingKey, exportSealingKey, importSealingKey, open, type Sealin
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { PcgError } from '../runtime/pcg-error.ts'
+import { lockState } from '../runtime/state-lock.ts'
 import { enrol } from '../tunnel/enrol.ts'
 import { type GatewayIdentity, gatewayKey } from '../tunnel/identity.ts'
 import { type IdentityStore, openIdentityStore } from '../tunnel/identity-store.ts'
@@ -45,10 +46,21 @@ export interface RunningGateway {
   close(): Promise<void>
 }
 
-/** Starts a gateway; resolves when it reconciles. Throws `unauthenticated` if it is neither enrolled nor has a token. */
+/** Starts a gateway; resolves when it reconciles. Throws `unauthenticated` if it is neither enrolled nor has a token, `conflict` if another gateway has its folder. */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const { stateDir, clock, log } = options
+  const { stateDir } = options
   await makeSecretFolder(stateDir)
+  const unlock = lockState(stateDir, 'gateway')
+  try {
+    return await startLocked(options, unlock)
+  } catch (cause) {
+    unlock()
+    throw cause
+  }
+}
+
+async function startLocked(options: GatewayOptions, unlock: () => void): Promise<RunningGateway> {
+  const { stateDir, clock, log } = options
   const version = productVersion()
   const sealingKey = await openSealingKey(join(stateDir, 'sealing.key'))
   const identityStore = openIdentityStore(join(stateDir, 'identity'))
@@ -109,6 +121,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await phoneHome.close()
       await sandboxes.close()
       journal.close()
+      unlock()
     },
   }
 }

@@ -25,12 +25,12 @@ export async function verifyAccount(session: Session, server: string, signal: Ab
   return [...findings, ...privilegeFindings(checked)]
 }
 
+/** Refused credentials aren't a finding: they stop the whole account. */
 function loginFailed(error: PcgError, server: string): Finding {
-  if (error.code === 'cancelled') throw error
-  const refused = error.code === 'credentials'
+  if (error.code === 'cancelled' || error.code === 'credentials') throw error
   return {
     severity: 'error',
-    subject: refused ? 'credentials' : (error.subject ?? `vCenter ${server}`),
+    subject: error.subject ?? `vCenter ${server}`,
     message: error.message,
     remedy: error.remedy ?? 'Check that vCenter runs and that this gateway may connect to it.',
   }

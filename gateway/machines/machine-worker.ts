@@ -86,8 +86,7 @@ export class MachineWorker {
         await goWithoutLeaving(changes, record, decision.reason)
         return 0
       case 'step':
-        await this.#noteRepair(record, decision.step, session)
-        return runner.run(record, decision.step, session, signal)
+        return runner.run(await this.#noteRepair(record, decision.step, session), decision.step, session, signal)
       case 'await-phone-home':
         return decision.stuck ? this.#stuck(record) : this.#booting(record)
       case 'bootstrap-failed':
@@ -159,18 +158,23 @@ export class MachineWorker {
   }
 
   /** A repair of a machine that was in order is an event: somebody changed it. */
-  async #noteRepair(record: MachineRecord, step: Step, session: AccountSession): Promise<void> {
-    if (record.want === 'absent' || record.phase !== 'Ready') return
-    await this.#options.changes.apply(record.uid, (newest) => ({ ...newest, phase: 'Drifted' }), {
-      timeline: {
-        stage: 'drift',
-        actor: session.adapter.cloud,
-        cause: 'changed outside',
-        outcome: 'started',
-        detail: step.summary,
+  async #noteRepair(record: MachineRecord, step: Step, session: AccountSession): Promise<MachineRecord> {
+    if (record.want === 'absent' || record.phase !== 'Ready') return record
+    const noted = await this.#options.changes.apply(
+      record.uid,
+      (newest) => ({ ...newest, phase: 'Drifted', cause: 'changed outside' }),
+      {
+        timeline: {
+          stage: 'drift',
+          actor: session.adapter.cloud,
+          cause: 'changed outside',
+          outcome: 'started',
+          detail: step.summary,
+        },
+        event: { severity: 'warning', reason: 'Drifted', message: `changed outside; healing: ${step.summary}` },
       },
-      event: { severity: 'warning', reason: 'Drifted', message: `changed outside; healing: ${step.summary}` },
-    })
+    )
+    return noted ?? record
   }
 
   async #booting(record: MachineRecord): Promise<number> {
@@ -258,11 +262,7 @@ export class MachineWorker {
         ),
       {
         timeline: { stage: 'ready', actor: 'guest', cause: record.cause, outcome: 'done' },
-        event: {
-          severity: 'info',
-          reason: 'Ready',
-          message: `ready at ${record.addresses.join(', ') || 'an address that it did not tell'}`,
-        },
+        event: readyEvent(record),
         also: () => {
           journal.machines.dropUserData(record.uid)()
           if (initialised)
@@ -321,6 +321,12 @@ export class MachineWorker {
 }
 
 const STAYS: Omit<Surroundings, 'nowMs'> = { clusterStays: true, helper: false, progressMs: 0 }
+
+function readyEvent({ phase, addresses }: MachineRecord): { severity: 'info'; reason: string; message: string } {
+  if (phase === 'Drifted') return { severity: 'info', reason: 'Healed', message: 'it is as it should be again' }
+  const where = addresses.length === 0 ? 'an address that it did not tell' : addresses.join(', ')
+  return { severity: 'info', reason: 'Ready', message: `ready at ${where}` }
+}
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((item, index) => item === b[index])
