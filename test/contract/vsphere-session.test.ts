@@ -58,9 +58,10 @@ describe.skipIf(!vcsim.available)(title('the session with vSphere', vcsim), () =
     ])
     for (const answer of answers) expect(answer).toMatchObject({ reason: { code: 'credentials' } })
     expect(await adapter.start(step, spec, contextOf(signal))).toMatchObject({ kind: 'credentials' })
-    const [error] = await errorsOf(adapter.verify(contextOf(signal)))
-    expect(error).toMatchObject({ subject: 'credentials' })
-    expect(error?.message).toContain(site.vcenter.username)
+    await expect(adapter.verify(contextOf(signal))).rejects.toMatchObject({
+      code: 'credentials',
+      message: expect.stringContaining(site.vcenter.username),
+    })
     const after = await site.vcenter.control.logins()
     expect(after.refused - before.refused).toBe(1)
   })
