@@ -31,8 +31,8 @@ export interface Usage {
 export interface GatewayProcessOptions {
   readonly stateDir: string
   readonly token?: string
-  /** Runs the process under another program, e.g. `['faketime', '+1y']`. */
-  readonly under?: readonly string[]
+  /** Added to its environment. */
+  readonly environment?: Readonly<Record<string, string>>
   /** Notes and may crash at step boundaries; true if not given. */
   readonly boundaries?: boolean
   /** `debug` if not given. */
@@ -59,14 +59,11 @@ export class GatewayProcess {
 
   /** Resolves when it reconciles. */
   async start(): Promise<void> {
-    const { under = [], boundaries = true, logLevel = 'debug', stateDir, token } = this.#options
-    const [program = process.execPath, ...before] = under
+    const { environment = {}, boundaries = true, logLevel = 'debug', stateDir, token } = this.#options
     const child = fork(join(import.meta.dirname, 'gateway-child.ts'), {
-      execPath: program,
-      execArgv: under.length === 0 ? [] : [...before, process.execPath],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       // As cli/pcg has it.
-      env: { ...process.env, MALLOC_ARENA_MAX: '2' },
+      env: { ...process.env, MALLOC_ARENA_MAX: '2', ...environment },
     })
     this.#child = child
     const answer = await this.#ask({
