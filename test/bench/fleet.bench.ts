@@ -12,7 +12,8 @@ import type { Bench, BenchContext, Figures } from './harness.ts'
 const CLUSTERS = 1_000
 const MACHINES_EACH = 10
 const BATCH = 50
-const IDLE_MS = 20_000
+/** Longer than the time after which each control plane asks what it is to do. */
+const IDLE_MS = 80_000
 const OUTSIDE_CHANGES = 9
 const GATEWAY = 'site-1'
 
