@@ -46,7 +46,7 @@ const host: Host = {
   err: outputOf(process.stderr),
   signal: stop.signal,
   clock: systemClock,
-  self: [process.execPath, fileURLToPath(import.meta.url)],
+  self: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
   version: VERSION,
 }
 

@@ -63,7 +63,8 @@ export class GatewayProcess {
     const child = fork(join(import.meta.dirname, 'gateway-child.ts'), {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       // As cli/pcg has it.
-      env: { ...process.env, MALLOC_ARENA_MAX: '2', ...environment },
+      execArgv: ['--max-semi-space-size=8', '--heap-growing-percent=40'],
+      env: { ...process.env, MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072', ...environment },
     })
     this.#child = child
     const answer = await this.#ask({
