@@ -26,6 +26,9 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
+/** How the launcher keeps Node's heap small. */
+const HEAP = '--max-semi-space-size=8 --heap-growing-percent=40'
+
 /** A program that stands in for Node: it tells its version, or what it was run with. */
 async function fakeNode(path: string, major: number): Promise<void> {
   await mkdir(join(path, '..'), { recursive: true })
@@ -53,7 +56,7 @@ describe('the launcher', () => {
   it('runs the Node.js that the packages brought, whatever is on PATH', async () => {
     await fakeNode(join(folder, 'root/node_modules/.bin/node'), 26)
     await fakeNode(join(bin, 'node'), 20)
-    expect((await launch()).stdout).toBe(`node 26: ${folder}/root/cli/main.ts get a b\n`)
+    expect((await launch()).stdout).toBe(`node 26: ${HEAP} ${folder}/root/cli/main.ts get a b\n`)
   })
 
   it('keeps what Node.js compiles beside the packages, where only their owner writes, or where it is told', async () => {
@@ -69,7 +72,9 @@ describe('the launcher', () => {
     await fakeNode(join(bin, 'node'), 24)
     await symlink('../root/cli/pcg', join(bin, 'pcg-link'))
     await symlink(join(bin, 'pcg-link'), join(folder, 'pcg-absolute'))
-    expect((await launch(join(folder, 'pcg-absolute'))).stdout).toBe(`node 24: ${folder}/root/cli/main.ts get a b\n`)
+    expect((await launch(join(folder, 'pcg-absolute'))).stdout).toBe(
+      `node 24: ${HEAP} ${folder}/root/cli/main.ts get a b\n`,
+    )
   })
 
   it('refuses a Node.js that is too old, in one line that says what to do', async () => {
