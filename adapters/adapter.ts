@@ -11,12 +11,14 @@
  */
 
 import type { Cloud } from '../resources/cloud-account.ts'
-import type { Placement } from '../resources/cluster.ts'
+import type { ClusterEndpoint, Placement } from '../resources/cluster.ts'
+import type { MachineRole } from '../resources/machine.ts'
 import type { Finding, InventoryItem } from '../resources/query.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
+import { PcgError } from '../runtime/pcg-error.ts'
 
-/** A version-4 UUID in lower case: the machine's identity on every side. */
+/** A version-4 UUID in lower case: the identity of a machine, or of a foundation, on every side. */
 export type MachineUid = string
 
 /** What every object outside carries. */
@@ -44,14 +46,43 @@ export interface MachineSpec {
   /** Its name in the cloud and its host name. */
   readonly name: string
   readonly placement: Placement
-  readonly cpus: number
-  readonly memoryMiB: number
+  readonly role: MachineRole
+  /** The pool that it belongs to: `control-plane` or a worker pool's name. */
+  readonly pool: string
+  readonly size: MachineSize
   /** Of the first disk; the template's own if absent. */
   readonly diskGiB?: number
   readonly disks: readonly { readonly sizeGiB: number }[]
   readonly address: MachineAddress
+  /** Whose objects it stands on; absent where the cloud needs no foundation. */
+  readonly foundation?: MachineUid
+  /** What of the cluster's API endpoint it takes part in; absent if nothing. */
+  readonly serves?: ServedEndpoint
   /** cloud-init's `#cloud-config`. Secret: it holds join tokens. */
   readonly userData: string
+  readonly want: 'present' | 'absent'
+}
+
+/** What a machine is given: as many CPUs and as much memory as asked for, or what the cloud's flavor of that name or id has. */
+export type MachineSize =
+  | { readonly type: 'custom'; readonly cpus: number; readonly memoryMiB: number }
+  | { readonly type: 'flavor'; readonly flavor: string }
+
+export type ServedEndpoint =
+  /** The guest may take this address besides its own, as kube-vip does. */
+  | { readonly type: 'virtual-ip'; readonly address: string }
+  /** The foundation's load balancer sends to this port of the machine. */
+  | { readonly type: 'load-balancer'; readonly port: number }
+
+/** What the machines of a cluster share in the cloud: its network, its security groups, the address of its API. */
+export interface FoundationSpec {
+  /** `machine` is the foundation's own uid. */
+  readonly owner: OwnerMark
+  /** The cluster's name. */
+  readonly name: string
+  readonly placement: Placement
+  readonly endpoint: ClusterEndpoint
+  readonly pools: readonly { readonly name: string; readonly role: MachineRole }[]
   readonly want: 'present' | 'absent'
 }
 
@@ -71,6 +102,21 @@ export interface Observed {
   readonly addresses: readonly string[]
   /** The main one first. */
   readonly objects: readonly ExternalObject[]
+}
+
+/** A foundation as the cloud shows it. */
+export interface FoundationObserved {
+  /** The main one first. */
+  readonly objects: readonly ExternalObject[]
+  /** Where the cluster's API answers, once that is known; null before, and where the cluster brings its own. */
+  readonly endpoint: FoundEndpoint | null
+}
+
+export interface FoundEndpoint {
+  /** What the cluster's users, and its machines, connect to. */
+  readonly address: string
+  /** What a control-plane machine holds for that; null where a load balancer does it. */
+  readonly virtualIp: string | null
 }
 
 /** One thing to do, small enough to be seen, retried and undone alone. It is journalled as JSON, and holds no secrets. */
@@ -117,14 +163,19 @@ export interface Adapter<S extends Step = Step, O extends Observed = Observed> {
   verify(context: AdapterContext): Promise<Finding[]>
   /** What a placement may choose from. Reads only. */
   inventory(context: AdapterContext): Promise<InventoryItem[]>
-  /** Whether these machines can be made: placement, space, quota. Before anything is spent. Reads only. */
-  preflight(machines: readonly MachineSpec[], context: AdapterContext): Promise<Finding[]>
+  /**
+   * Whether these machines can be made, and what of their foundation is missing yet: placement, space, quota.
+   * Before anything is spent. Reads only.
+   */
+  preflight(machines: readonly MachineSpec[], context: AdapterContext, foundation?: FoundationSpec): Promise<Finding[]>
   /** What leads from `observed` to `spec`, in order; empty when nothing is left to do. Pure. */
   plan(spec: MachineSpec, observed: O | null): S[]
   /** The machine by its mark; null only if the cloud says that there is none, and nothing that would make it is under way. */
   observe(spec: MachineSpec, context: AdapterContext): Promise<O | null>
   /** Begins the step. Idempotent by the mark (promise 3). Doesn't throw for what the cloud says: that is an Outcome. */
   start(step: S, spec: MachineSpec, context: AdapterContext): Promise<Outcome>
+  /** What clusters need besides machines; null where they need nothing. */
+  readonly foundations: Foundations | null
   /** What became of a running step. May wait up to 30 s for news. A token that the cloud forgot is `unknown`. */
   poll(token: string, context: AdapterContext): Promise<Outcome>
   /** Changes to this gateway's machines as they happen. Ends only by the signal; survives lost connections by itself. */
@@ -133,6 +184,28 @@ export interface Adapter<S extends Step = Step, O extends Observed = Observed> {
   owned(gateway: string, context: AdapterContext): AsyncIterable<ExternalObject>
   /** Logs out and lets go. Nothing else is called afterwards. */
   close(): Promise<void>
+}
+
+/** The same promises as for machines, for what they share. */
+export interface Foundations<S extends Step = Step, O extends FoundationObserved = FoundationObserved> {
+  /** What leads from `observed` to `spec`, in order; empty when nothing is left to do. Pure. */
+  plan(spec: FoundationSpec, observed: O | null): S[]
+  /** By its mark; null only if the cloud has nothing of it. */
+  observe(spec: FoundationSpec, context: AdapterContext): Promise<O | null>
+  /** As the adapter's; its tokens are for the adapter's `poll`. */
+  start(step: S, spec: FoundationSpec, context: AdapterContext): Promise<Outcome>
+}
+
+/** For a cloud without flavors. Throws `invalid` for a flavor. */
+export function customSizeOf({ name, size }: Pick<MachineSpec, 'name' | 'size'>): {
+  readonly cpus: number
+  readonly memoryMiB: number
+} {
+  if (size.type === 'custom') return size
+  throw new PcgError('invalid', `${name} asks for flavor ${size.flavor}, and this cloud has no flavors`, {
+    subject: 'flavor',
+    remedy: 'Give the pool cpus and memoryMiB.',
+  })
 }
 
 export interface AdapterDependencies {

@@ -24,6 +24,62 @@ const vsphereSchema = z.strictObject({
   sealed: sealedSchema,
 })
 
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with https:// or http://' })
+const identityText = z.string().min(1, 'is empty').max(255)
+
+/** The service types of the catalog, by their official names (service-types-authority). */
+export const OPENSTACK_SERVICES = [
+  'identity',
+  'compute',
+  'network',
+  'image',
+  'block-storage',
+  'placement',
+  'load-balancer',
+] as const
+
+const openstackScope = z
+  .strictObject({
+    projectId: identityText.optional(),
+    projectName: identityText.optional(),
+    /** Of a project that is given by its name. */
+    projectDomainId: identityText.optional(),
+    projectDomainName: identityText.optional(),
+    domainId: identityText.optional(),
+    domainName: identityText.optional(),
+    system: z.literal('all').optional(),
+    trustId: identityText.optional(),
+  })
+  .superRefine((scope, context) => {
+    const given = (['projectId', 'projectName', 'domainId', 'domainName', 'system', 'trustId'] as const).filter(
+      (field) => scope[field] !== undefined,
+    )
+    const problem = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message })
+    if (given.length === 0) problem('projectName', 'is missing: name a project (or a domain, system: all, or a trust)')
+    for (const field of given.slice(1)) problem(field, `can't stand beside ${given[0]}: a token has one scope`)
+    const domains = (['projectDomainId', 'projectDomainName'] as const).filter((field) => scope[field] !== undefined)
+    if (scope.projectName !== undefined && domains.length === 0)
+      problem('projectDomainName', 'is missing: a project name counts within a domain only (often Default)')
+    for (const field of domains.slice(1)) problem(field, `can't stand beside ${domains[0]}: they name the same domain`)
+  })
+
+const openstackSchema = z.strictObject({
+  cloud: z.literal('openstack'),
+  gateway: nameSchema,
+  /** Keystone's, with or without /v3. */
+  authUrl: httpUrl,
+  /** The catalog's only one if absent. */
+  region: identityText.optional(),
+  interface: z.enum(['public', 'internal', 'admin']).default('public'),
+  /** Absent for an application credential, which has its project already. */
+  scope: openstackScope.optional(),
+  /** PEM; the site's own authorities, if the services' certificates aren't from public ones. */
+  authority: z.string().startsWith('-----BEGIN CERTIFICATE-----').optional(),
+  /** In place of what the catalog says. */
+  endpoints: z.partialRecord(z.enum(OPENSTACK_SERVICES), httpUrl).default({}),
+  sealed: sealedSchema,
+})
+
 const faultSchema = z.strictObject({
   /** Of which step kind; any if absent. */
   step: z.string().optional(),
@@ -54,12 +110,14 @@ export const cloudAccountSchema = z.strictObject({
   apiVersion: z.literal(API_VERSION),
   kind: z.literal('CloudAccount'),
   metadata: metadataSchema,
-  spec: z.discriminatedUnion('cloud', [vsphereSchema, sandboxSchema]),
+  spec: z.discriminatedUnion('cloud', [vsphereSchema, openstackSchema, sandboxSchema]),
 })
 
 export type CloudAccount = z.infer<typeof cloudAccountSchema>
 export type CloudAccountSpec = CloudAccount['spec']
 export type VsphereAccountSpec = Extract<CloudAccountSpec, { cloud: 'vsphere' }>
+export type OpenstackAccountSpec = Extract<CloudAccountSpec, { cloud: 'openstack' }>
+export type OpenstackServiceType = (typeof OPENSTACK_SERVICES)[number]
 export type SandboxAccountSpec = Extract<CloudAccountSpec, { cloud: 'sandbox' }>
 export type Cloud = CloudAccountSpec['cloud']
 

@@ -1,7 +1,15 @@
 import type { SandboxAccountSpec } from '../../resources/cloud-account.ts'
 import type { Finding } from '../../resources/query.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
-import type { Adapter, AdapterContext, AdapterDependencies, Change, MachineSpec, Outcome } from '../adapter.ts'
+import {
+  type Adapter,
+  type AdapterContext,
+  type AdapterDependencies,
+  type Change,
+  customSizeOf,
+  type MachineSpec,
+  type Outcome,
+} from '../adapter.ts'
 import { changesUntil } from './changes.ts'
 import type { SandboxCloud } from './cloud.ts'
 import { strike } from './faults.ts'
@@ -31,6 +39,7 @@ export function createSandboxAdapter(
   return {
     cloud: 'sandbox',
     concurrency: CONCURRENCY,
+    foundations: null,
 
     async verify({ signal }: AdapterContext): Promise<Finding[]> {
       signal.throwIfAborted()
@@ -126,10 +135,12 @@ function begin(step: SandboxStep, spec: MachineSpec, cloud: SandboxCloud): Outco
       return vm.state === 'on' ? { kind: 'done' } : running(cloud.power(machine, true))
     case 'power-off':
       return vm.state === 'off' ? { kind: 'done' } : running(cloud.power(machine, false))
-    case 'resize':
-      if (vm.cpus === spec.cpus && vm.memoryMiB === spec.memoryMiB) return { kind: 'done' }
+    case 'resize': {
+      const size = customSizeOf(spec)
+      if (vm.cpus === size.cpus && vm.memoryMiB === size.memoryMiB) return { kind: 'done' }
       if (vm.state === 'on') return { kind: 'unknown', message: `${spec.name} is on, and must be off to be resized` }
-      return running(cloud.resize(machine, spec))
+      return running(cloud.resize(machine, size))
+    }
     case 'delete':
       return running(cloud.delete(machine))
   }

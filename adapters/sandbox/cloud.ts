@@ -10,7 +10,7 @@
  * 5. Nothing polls but the guests of control planes: an idle cloud has no other timer.
  */
 import { PcgError } from '../../runtime/pcg-error.ts'
-import type { AdapterDependencies, MachineSpec, MachineUid } from '../adapter.ts'
+import { type AdapterDependencies, customSizeOf, type MachineSpec, type MachineUid } from '../adapter.ts'
 import { ControlPlaneGuests } from './control-plane-guests.ts'
 import { GuestNetwork } from './guest.ts'
 import { forgetfulStore, type SandboxStore } from './store.ts'
@@ -103,6 +103,7 @@ export class SandboxCloud {
     this.#assertReachable()
     if (this.#vms.has(spec.owner.machine)) throw new PcgError('conflict', `${spec.name} exists`)
     if (this.room === 0) throw new PcgError('capacity', `the sandbox is full: ${this.#limits.capacity} machines`)
+    const size = customSizeOf(spec)
     const id = `vm-${this.#nextId}`
     this.#nextId += 1
     const vm: SandboxVm = {
@@ -112,8 +113,8 @@ export class SandboxCloud {
       address: spec.address.type === 'static' ? spec.address.address : dhcpAddress(id),
       phoneHome: this.#shared(readPhoneHome(spec.userData)),
       asks: asksGateway(spec.userData),
-      cpus: spec.cpus,
-      memoryMiB: spec.memoryMiB,
+      cpus: size.cpus,
+      memoryMiB: size.memoryMiB,
       state: 'creating',
       guest: 'down',
       tasks: 0,

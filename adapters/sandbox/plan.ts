@@ -1,4 +1,4 @@
-import type { MachineSpec, Observed, Step } from '../adapter.ts'
+import { customSizeOf, type MachineSpec, type Observed, type Step } from '../adapter.ts'
 import type { SandboxVm, TaskKind } from './vm.ts'
 
 export interface SandboxStep extends Step {
@@ -26,7 +26,8 @@ function kinds(spec: MachineSpec, observed: SandboxObserved | null): TaskKind[] 
     return observed.state === 'on' ? ['power-off', 'delete'] : ['delete']
   }
   if (observed === null) return ['create', 'power-on']
-  const reshaped = observed.cpus !== spec.cpus || observed.memoryMiB !== spec.memoryMiB
+  const size = customSizeOf(spec)
+  const reshaped = observed.cpus !== size.cpus || observed.memoryMiB !== size.memoryMiB
   switch (observed.state) {
     // Creating again adopts what is being made, or waits until what is being deleted is gone.
     case 'creating':
@@ -40,11 +41,12 @@ function kinds(spec: MachineSpec, observed: SandboxObserved | null): TaskKind[] 
 }
 
 function summary(kind: TaskKind, spec: MachineSpec): string {
+  const { cpus, memoryMiB } = customSizeOf(spec)
   switch (kind) {
     case 'create':
-      return `create ${spec.name} with ${spec.cpus} CPUs and ${spec.memoryMiB} MiB`
+      return `create ${spec.name} with ${cpus} CPUs and ${memoryMiB} MiB`
     case 'resize':
-      return `resize ${spec.name} to ${spec.cpus} CPUs and ${spec.memoryMiB} MiB`
+      return `resize ${spec.name} to ${cpus} CPUs and ${memoryMiB} MiB`
     case 'power-on':
       return `power on ${spec.name}`
     case 'power-off':

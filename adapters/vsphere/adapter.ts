@@ -45,6 +45,7 @@ export function createVsphereAdapter(
 class VsphereAdapter implements Adapter<VsphereStep, VsphereObserved> {
   readonly cloud = 'vsphere'
   readonly concurrency = CONCURRENCY
+  readonly foundations = null
   readonly #server: string
   readonly #session: Session
   readonly #feed: Feed

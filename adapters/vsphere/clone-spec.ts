@@ -1,5 +1,5 @@
 /** The arguments of CloneVM_Task and ReconfigVM_Task for a machine. Pure. */
-import type { MachineSpec } from '../adapter.ts'
+import { customSizeOf, type MachineSpec } from '../adapter.ts'
 import { addDisks, connectNics, type Devices, type Disk, growDisk } from './devices.ts'
 import { metadataConfig, userDataConfig } from './guestinfo.ts'
 import { type MoRef, soapRef } from './moref.ts'
@@ -28,6 +28,7 @@ export function cloneSpec(spec: MachineSpec, placement: ResolvedPlacement, templ
     ...addDisks(template.devices, missingDisks(spec, observed)),
     ...connectNics(nics, placement.network),
   ]
+  const size = customSizeOf(spec)
   return {
     location: {
       datastore: soapRef(placement.datastore.ref),
@@ -38,8 +39,8 @@ export function cloneSpec(spec: MachineSpec, placement: ResolvedPlacement, templ
     config: {
       instanceUuid: spec.owner.machine,
       annotation: `Machine ${spec.name} of cluster ${spec.owner.cluster}, managed by Private Cloud Gateway ${spec.owner.gateway}.`,
-      numCPUs: spec.cpus,
-      memoryMB: spec.memoryMiB,
+      numCPUs: size.cpus,
+      memoryMB: size.memoryMiB,
       deviceChange,
       extraConfig: extraConfigOptions({
         ...markConfig(spec.owner),
@@ -60,6 +61,7 @@ export function reconfigureSpec(
   changeVersion: string | undefined,
 ): object | undefined {
   if (differences(spec, observed).length === 0) return undefined
+  const size = customSizeOf(spec)
   const [root] = devices.disks
   const deviceChange = [
     ...(root !== undefined && growsRoot(spec, observed) ? [growDisk(root, spec.diskGiB ?? 0)] : []),
@@ -73,8 +75,8 @@ export function reconfigureSpec(
   return {
     // vCenter refuses if somebody changed the VM since it was read: a disk is never added twice.
     ...(changeVersion === undefined || changeVersion === '' ? {} : { changeVersion }),
-    numCPUs: spec.cpus,
-    memoryMB: spec.memoryMiB,
+    numCPUs: size.cpus,
+    memoryMB: size.memoryMiB,
     ...(deviceChange.length > 0 ? { deviceChange } : {}),
     ...(Object.keys(extraConfig).length > 0 ? { extraConfig: extraConfigOptions(extraConfig) } : {}),
   }

@@ -1,5 +1,5 @@
 /** What leads from a VM as it is to a VM as it should be. Pure: `pcg plan` prints it, and the gateway does it step by step. */
-import type { MachineSpec, Step } from '../adapter.ts'
+import { customSizeOf, type MachineSpec, type Step } from '../adapter.ts'
 import { gibToKib } from './devices.ts'
 import type { VsphereObserved } from './observed.ts'
 
@@ -50,8 +50,9 @@ function planPresent(spec: MachineSpec, observed: VsphereObserved | null): Vsphe
 /** In words, for each thing that is not as it should be. */
 export function differences(spec: MachineSpec, observed: VsphereObserved): string[] {
   const found: string[] = []
-  if (observed.cpus !== spec.cpus) found.push(`CPUs ${observed.cpus} → ${spec.cpus}`)
-  if (observed.memoryMiB !== spec.memoryMiB) found.push(`memory ${observed.memoryMiB} → ${spec.memoryMiB} MiB`)
+  const size = customSizeOf(spec)
+  if (observed.cpus !== size.cpus) found.push(`CPUs ${observed.cpus} → ${size.cpus}`)
+  if (observed.memoryMiB !== size.memoryMiB) found.push(`memory ${observed.memoryMiB} → ${size.memoryMiB} MiB`)
   if (growsRoot(spec, observed)) found.push(`first disk ${inGiB(observed.disksKiB[0])} → ${spec.diskGiB} GiB`)
   const missing = missingDisks(spec, observed)
   if (missing.length > 0) found.push(`${missing.length} more disk${missing.length > 1 ? 's' : ''}`)
@@ -85,7 +86,8 @@ function templateOf(spec: MachineSpec): string {
 }
 
 function shapeOf(spec: MachineSpec): string {
-  return `${spec.cpus} CPUs, ${spec.memoryMiB} MiB`
+  const { cpus, memoryMiB } = customSizeOf(spec)
+  return `${cpus} CPUs, ${memoryMiB} MiB`
 }
 
 function inGiB(kib: number | undefined): string {

@@ -1,7 +1,7 @@
 /** Whether machines can be made, before anything is spent. Reads only. */
 import type { VspherePlacement } from '../../resources/cluster.ts'
 import type { Finding } from '../../resources/query.ts'
-import type { MachineSpec } from '../adapter.ts'
+import { customSizeOf, type MachineSpec } from '../adapter.ts'
 import type { TemplateDetails } from './clone-spec.ts'
 import { gibToKib } from './devices.ts'
 import { pathOf, readTree, type Tree } from './inventory-tree.ts'
@@ -62,7 +62,7 @@ export function spaceOf(machine: MachineSpec, template: TemplateDetails): number
     ? LINKED_SHARE_KIB
     : Math.max(root ?? 0, gibToKib(machine.diskGiB ?? 0)) + others.reduce((sum, size) => sum + size, 0)
   const further = machine.disks.reduce((sum, { sizeGiB }) => sum + gibToKib(sizeGiB), 0)
-  return own + further + machine.memoryMiB * 1024
+  return own + further + customSizeOf(machine).memoryMiB * 1024
 }
 
 /** Pure. */

@@ -1,11 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import type { MachineAddress, MachineSpec } from '../../adapters/adapter.ts'
+import type { MachineAddress, MachineSize, MachineSpec } from '../../adapters/adapter.ts'
 import type { Cluster } from '../../resources/cluster.ts'
 import type { ProfileLayers } from '../../resources/cluster-profile.ts'
 import type { ClusterSecrets } from '../bootstrap/cluster-secrets.ts'
 import { renderUserData } from '../bootstrap/user-data.ts'
 import { createPhoneHomeToken, type MachineRecord } from '../machines/machine-record.ts'
 import type { PoolGoal } from './plan-cluster.ts'
+
+type Shape = Pick<Cluster['spec']['controlPlane'], 'cpus' | 'memoryMiB' | 'flavor'>
 
 export interface Blueprint {
   readonly cluster: Cluster
@@ -64,8 +66,9 @@ export function createMachine(blueprint: Blueprint): { record: MachineRecord; sp
     owner: { gateway: owner, cluster: cluster.metadata.name, machine: uid },
     name,
     placement: cluster.spec.placement,
-    cpus: shape.cpus,
-    memoryMiB: shape.memoryMiB,
+    role: pool.role,
+    pool: pool.name,
+    size: sizeOf(shape, pool.name),
     ...(shape.diskGiB === undefined ? {} : { diskGiB: shape.diskGiB }),
     disks: shape.disks,
     address,
@@ -79,6 +82,13 @@ export function createMachine(blueprint: Blueprint): { record: MachineRecord; sp
     want: 'present',
   }
   return { record, spec }
+}
+
+/** The schema has seen to it that one of the two is there. */
+function sizeOf({ cpus, memoryMiB, flavor }: Shape, pool: string): MachineSize {
+  if (flavor !== undefined) return { type: 'flavor', flavor }
+  if (cpus === undefined || memoryMiB === undefined) throw new Error(`pool ${pool} has no size`)
+  return { type: 'custom', cpus, memoryMiB }
 }
 
 /** Five characters that can't be misread for one another, nor spell a word. */

@@ -18,6 +18,15 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE TABLE outbox (sequence INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, payload TEXT NOT NULL) STRICT;
   `,
+  // A machine's size became a choice between a custom one and a flavor; it knows its role and pool.
+  `
+  UPDATE machine_specs SET spec = json_remove(
+    json_set(spec,
+      '$.size', json_object('type', 'custom', 'cpus', json_extract(spec, '$.cpus'), 'memoryMiB', json_extract(spec, '$.memoryMiB')),
+      '$.role', (SELECT json_extract(record, '$.role') FROM machines WHERE machines.uid = machine_specs.uid),
+      '$.pool', (SELECT json_extract(record, '$.pool') FROM machines WHERE machines.uid = machine_specs.uid)),
+    '$.cpus', '$.memoryMiB');
+  `,
 ]
 
 export function migrate(db: DatabaseSync): void {

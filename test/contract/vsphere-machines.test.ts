@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Outcome, Step } from '../../adapters/adapter.ts'
+import { customSizeOf, type Outcome, type Step } from '../../adapters/adapter.ts'
 import { readGuestInfo, redacted } from '../peers/guestinfo.ts'
 import { peer, title } from '../peers/peer.ts'
 import { contextOf, drive, follow, ownedBy } from './drive.ts'
@@ -16,7 +16,11 @@ describe.skipIf(!vcsim.available)(title('machines in vSphere', vcsim), () => {
 
   describe('a clone', () => {
     it('has the shape, mark, labels and place that were asked for', async ({ signal }) => {
-      const spec = site.spec({ cpus: 3, memoryMiB: 3072, diskGiB: 40, disks: [{ sizeGiB: 5 }, { sizeGiB: 6 }] })
+      const spec = site.spec({
+        size: { type: 'custom', cpus: 3, memoryMiB: 3072 },
+        diskGiB: 40,
+        disks: [{ sizeGiB: 5 }, { sizeGiB: 6 }],
+      })
       await drive(site.adapter(), spec, signal)
       const gib = 1024 ** 2
       const { gateway, cluster, machine } = spec.owner
@@ -82,14 +86,15 @@ describe.skipIf(!vcsim.available)(title('machines in vSphere', vcsim), () => {
   describe('user-data that its guest has cleared', () => {
     it('is no drift, and stays cleared when the machine is healed', async ({ signal }) => {
       const spec = site.spec()
+      const { cpus } = customSizeOf(spec)
       await drive(site.adapter(), spec, signal)
       const cleared = redacted(['userdata'])
       await site.vcenter.control.reconfigure(spec.name, { extraConfig: cleared })
       const adapter = site.adapter()
       expect(adapter.plan(spec, await adapter.observe(spec, contextOf(signal)))).toEqual([])
       await site.vcenter.control.powerOff(spec.name)
-      await site.vcenter.control.reconfigure(spec.name, { cpus: spec.cpus + 1 })
-      expect(await drive(adapter, spec, signal)).toMatchObject({ power: 'on', cpus: spec.cpus })
+      await site.vcenter.control.reconfigure(spec.name, { cpus: cpus + 1 })
+      expect(await drive(adapter, spec, signal)).toMatchObject({ power: 'on', cpus })
       expect((await site.vcenter.control.vm(spec.name))?.extraConfig).toMatchObject(cleared)
     })
   })
@@ -140,7 +145,7 @@ describe.skipIf(!vcsim.available)(title('machines in vSphere', vcsim), () => {
     }) => {
       const placement = { ...PLACEMENT, datastore: 'LocalDS_1' }
       await site.vcenter.control.setFreeSpace('LocalDS_1', 8 * 1024 ** 3)
-      const spec = site.spec({ placement, disks: [], memoryMiB: 1024 })
+      const spec = site.spec({ placement, disks: [], size: { type: 'custom', cpus: 4, memoryMiB: 1024 } })
       const [finding] = await site.adapter().preflight([spec], contextOf(signal))
       expect(finding).toMatchObject({
         severity: 'error',
