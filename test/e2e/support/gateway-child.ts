@@ -5,19 +5,20 @@ import { systemClock } from '../../../runtime/clock.ts'
 import { createLog } from '../../../runtime/log.ts'
 import type { ChildMessage, ParentMessage } from './gateway-process.ts'
 
-let crashAt: string | null = null
+let crashAt: readonly string[] = []
 const tell = (message: ChildMessage): void => void process.send?.(message)
 
 process.on('message', (message: ParentMessage) => {
   switch (message.type) {
     case 'start':
+      crashAt = message.crashAt
       start(message).then(
         ({ phoneHomeUrl }) => tell({ type: 'started', phoneHomeUrl }),
         (cause: Error) => tell({ type: 'failed', message: cause.message }),
       )
       break
     case 'crash-at':
-      crashAt = message.point
+      crashAt = message.points
       tell({ type: 'armed' })
       break
     case 'usage': {
@@ -41,7 +42,7 @@ function start({ stateDir, token, logPath, logLevel, boundaryPath }: Extract<Par
     signal: new AbortController().signal,
     boundary: (point) => {
       if (boundaryPath !== undefined) appendFileSync(boundaryPath, `${point}\n`)
-      if (point === crashAt) process.kill(process.pid, 'SIGKILL')
+      if (crashAt.includes(point)) process.kill(process.pid, 'SIGKILL')
     },
   })
 }

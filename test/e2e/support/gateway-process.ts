@@ -12,9 +12,11 @@ export type ParentMessage =
       readonly logLevel: string
       /** Where each step boundary that is passed is noted, if it is to be. */
       readonly boundaryPath?: string
+      /** It is killed at whichever of these it comes to first. */
+      readonly crashAt: readonly string[]
     }
   | { readonly type: 'usage' }
-  | { readonly type: 'crash-at'; readonly point: string }
+  | { readonly type: 'crash-at'; readonly points: readonly string[] }
 
 export type ChildMessage =
   | { readonly type: 'started'; readonly phoneHomeUrl: string }
@@ -57,8 +59,8 @@ export class GatewayProcess {
     return existsSync(this.#boundaryPath) ? readFileSync(this.#boundaryPath, 'utf8').trim().split('\n') : []
   }
 
-  /** Resolves when it reconciles. */
-  async start(): Promise<void> {
+  /** Resolves when it reconciles; as `crashAt` from its first moment, if points are given. */
+  async start(crashAt: readonly string[] = []): Promise<{ died: Promise<void> }> {
     const { environment = {}, boundaries = true, logLevel = 'debug', stateDir, token } = this.#options
     const child = fork(join(import.meta.dirname, 'gateway-child.ts'), {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -67,22 +69,32 @@ export class GatewayProcess {
       env: { ...process.env, MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072', ...environment },
     })
     this.#child = child
-    const answer = await this.#ask({
+    const died = this.#died()
+    const answered = this.#ask({
       type: 'start',
       stateDir,
       logLevel,
       logPath: this.logPath,
+      crashAt,
       ...(token === undefined ? {} : { token }),
       ...(boundaries ? { boundaryPath: this.#boundaryPath } : {}),
     })
+    let answer: ChildMessage
+    try {
+      answer = await answered
+    } catch (cause) {
+      if (crashAt.length > 0 && child.signalCode === 'SIGKILL') return { died }
+      throw cause
+    }
     if (answer.type !== 'started')
       throw new Error(answer.type === 'failed' ? answer.message : `answered ${answer.type}`)
+    return { died }
   }
 
-  /** Has it killed (SIGKILL) the next time it comes to this boundary; `died` tells when. */
-  async crashAt(point: string): Promise<{ died: Promise<void> }> {
+  /** Has it killed (SIGKILL) the next time it comes to one of these boundaries; `died` tells when. */
+  async crashAt(...points: readonly string[]): Promise<{ died: Promise<void> }> {
     const died = this.#died()
-    await this.#ask({ type: 'crash-at', point })
+    await this.#ask({ type: 'crash-at', points })
     return { died }
   }
 
