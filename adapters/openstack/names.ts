@@ -6,7 +6,7 @@
  */
 import { nearName } from '../../resources/near-name.ts'
 import type { Clock } from '../../runtime/clock.ts'
-import { PcgError } from '../../runtime/pcg-error.ts'
+import { type ErrorCode, PcgError } from '../../runtime/pcg-error.ts'
 import { abortable } from './abortable.ts'
 import type { OpenstackCloud } from './client/cloud.ts'
 import type { QueryValue } from './client/service.ts'
@@ -149,7 +149,7 @@ export class Names {
     if (nameOrId !== undefined) return this.#named(source, nameOrId, signal)
     return this.#once(`only subnet ${networkId}`, signal, async (within) => {
       const subnets = (await this.#all(source, within)).filter(({ ipVersion }) => ipVersion === 4)
-      return only(subnets, 'network', networkId, 'subnet for IPv4', 'Name one in placement.network.subnet.')
+      return only(subnets, `network ${networkId}`, 'IPv4 subnet', 'placement.network.subnet')
     })
   }
 
@@ -158,7 +158,7 @@ export class Names {
     if (nameOrId !== undefined) return this.#named(EXTERNAL_NETWORKS, nameOrId, signal)
     return this.#once('only external network', signal, async (within) => {
       const networks = await this.#all(EXTERNAL_NETWORKS, within)
-      return only(networks, 'project', '', 'external network', 'Name one in network.endpoint.network.')
+      return only(networks, 'the project', 'external network', 'network.endpoint.network')
     })
   }
 
@@ -219,8 +219,8 @@ export class Names {
       source.filters === true
         ? await this.#list(source, { ...source.query, name: nameOrId }, signal)
         : await this.#all(source, signal)
-    const id = candidates.find((each) => each.id === nameOrId)
-    if (id !== undefined) return id
+    const sameId = candidates.find((each) => each.id === nameOrId)
+    if (sameId !== undefined) return sameId
     const [first, ...others] = candidates.filter(({ name }) => name === nameOrId)
     if (first === undefined) throw notFound(source, nameOrId, await this.#all(source, signal))
     if (others.length > 0) throw ambiguous(source, nameOrId, [first, ...others])
@@ -255,34 +255,33 @@ export class Names {
 function notFound(source: Source<Named>, wanted: string, all: readonly Named[]): PcgError {
   const names = [...new Set(all.map(({ name }) => name))].filter((name) => name !== '').toSorted()
   const near = nearName(wanted, names)
-  const shown = names.slice(0, SHOWN).join(', ')
   const more = names.length > SHOWN ? `, and ${names.length - SHOWN} more` : ''
-  const there =
-    names.length === 0 ? 'The project sees none: make one, or have one shared.' : `There is ${shown}${more}.`
-  const subject = `${source.kind} ${wanted}`
-  return new PcgError('not-found', `there is no ${subject}, or the project doesn't see it`, {
-    subject,
-    remedy: near === undefined ? there : `Did you mean ${near}?`,
+  const there = `There is ${names.slice(0, SHOWN).join(', ')}${more}.`
+  const remedy = names.length === 0 ? 'The project sees none at all: make one, or have one shared with it.' : there
+  return nameError('not-found', `${source.kind} ${wanted}`, "does not exist, or the project doesn't see it", {
+    remedy: near === undefined ? remedy : `Did you mean ${near}?`,
   })
 }
 
 function ambiguous(source: Source<Named>, wanted: string, found: readonly Named[]): PcgError {
-  return new PcgError('conflict', `${found.length} have that name`, {
-    subject: `${source.kind} ${wanted}`,
+  return nameError('conflict', `${source.kind} ${wanted}`, `is the name of ${found.length}`, {
     remedy: `Write the id of the one that is meant: ${found.map(({ id }) => id).join(' or ')}.`,
   })
 }
 
 /** Where nothing is named, there must be one and no other. */
-function only<T extends Named>(all: readonly T[], where: string, place: string, kind: string, remedy: string): T {
+function only<T extends Named>(all: readonly T[], subject: string, kind: string, field: string): T {
   const [first, ...others] = all
-  const subject = `${where} ${place}`.trim()
   if (first === undefined)
-    throw new PcgError('not-found', `has no ${kind}`, {
-      subject,
+    throw nameError('not-found', subject, `has no ${kind}`, {
       remedy: 'Make one, or have one shared with the project.',
     })
   if (others.length === 0) return first
   const names = all.map(({ id, name }) => (name === '' ? id : `${name} (${id})`)).join(', ')
-  throw new PcgError('conflict', `has ${all.length} of the kind ${kind}: ${names}`, { subject, remedy })
+  throw nameError('conflict', subject, `has ${all.length} ${kind}s: ${names}`, { remedy: `Name one in ${field}.` })
+}
+
+/** Its message can stand alone: it begins with the subject. */
+function nameError(code: ErrorCode, subject: string, words: string, { remedy }: { readonly remedy: string }): PcgError {
+  return new PcgError(code, `${subject} ${words}`, { subject, remedy })
 }
