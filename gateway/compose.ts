@@ -179,6 +179,8 @@ async function createAdapter(account: CloudAccount, parts: AdapterParts): Promis
         })
       return createVsphereAdapter(account.spec, { username, password }, { clock, log })
     }
+    case 'openstack':
+      throw new PcgError('invalid', 'this gateway has no adapter for OpenStack yet', { subject: `account ${name}` })
     default:
       return account.spec satisfies never
   }

@@ -1,8 +1,10 @@
 import type { Cluster } from '../../resources/cluster.ts'
+import type { ApiEndpoint } from './api-endpoint.ts'
 import type { ClusterSecrets } from './cluster-secrets.ts'
 
 export interface KubeadmInput {
   readonly cluster: Cluster
+  readonly endpoint: ApiEndpoint
   /** `1.31.4` */
   readonly version: string
   /** The node's name. */
@@ -10,7 +12,6 @@ export interface KubeadmInput {
   readonly secrets: ClusterSecrets
 }
 
-const DEFAULT_API_PORT = 6443
 const CRI_SOCKET = 'unix:///run/containerd/containerd.sock'
 
 /** `kubeadm.k8s.io/v1beta4` exists since 1.31, and v1beta3 goes until then. */
@@ -24,7 +25,7 @@ export function initCredentials(version: string): 'super-admin.conf' | 'admin.co
 }
 
 /** For the machine that makes the cluster. */
-export function initConfig({ cluster, version, name, secrets }: KubeadmInput): string {
+export function initConfig({ cluster, endpoint, version, name, secrets }: KubeadmInput): string {
   const { podCidr, serviceCidr } = cluster.spec.network
   const api = kubeadmApi(version)
   return `apiVersion: ${api}
@@ -34,7 +35,7 @@ bootstrapTokens:
     ttl: 2h0m0s
 certificateKey: ${secrets.certificateKey}
 localAPIEndpoint:
-  bindPort: ${bindPort(cluster)}
+  bindPort: ${endpoint.bindPort}
 nodeRegistration:
   name: ${name}
   criSocket: ${CRI_SOCKET}
@@ -43,8 +44,8 @@ apiVersion: ${api}
 kind: ClusterConfiguration
 clusterName: ${cluster.metadata.name}
 kubernetesVersion: v${version}
-controlPlaneEndpoint: ${JSON.stringify(endpointOf(cluster))}
-networking:
+controlPlaneEndpoint: ${JSON.stringify(hostAndPort(endpoint))}
+${certificateNames(endpoint)}networking:
   podSubnet: ${podCidr}
   serviceSubnet: ${serviceCidr}
 ---
@@ -55,12 +56,12 @@ cgroupDriver: systemd
 }
 
 /** For every other machine; `controlPlane` says whether it becomes part of the control plane. */
-export function joinConfig({ cluster, version, name, secrets }: KubeadmInput, controlPlane: boolean): string {
+export function joinConfig({ endpoint, version, name, secrets }: KubeadmInput, controlPlane: boolean): string {
   const head = `apiVersion: ${kubeadmApi(version)}
 kind: JoinConfiguration
 discovery:
   bootstrapToken:
-    apiServerEndpoint: ${JSON.stringify(endpointOf(cluster))}
+    apiServerEndpoint: ${JSON.stringify(hostAndPort(endpoint))}
     token: ${newestToken(secrets)}
     caCertHashes:
       - ${secrets.authority.hash}
@@ -71,20 +72,21 @@ nodeRegistration:
   if (!controlPlane) return head
   return `${head}controlPlane:
   localAPIEndpoint:
-    bindPort: ${bindPort(cluster)}
+    bindPort: ${endpoint.bindPort}
   certificateKey: ${secrets.certificateKey}
 `
 }
 
-function endpointOf(cluster: Cluster): string {
-  const { address, port } = cluster.spec.network.endpoint
+function hostAndPort({ address, port }: ApiEndpoint): string {
   return `${address}:${port}`
 }
 
-/** A virtual IP moves an address only, so the API server itself listens on the endpoint's port; a balancer maps ports. */
-function bindPort(cluster: Cluster): number {
-  const { endpoint } = cluster.spec.network
-  return endpoint.type === 'virtual-ip' ? endpoint.port : DEFAULT_API_PORT
+/** kubeadm itself puts the endpoint's address into the API server's certificate, and not the one that leads there inside. */
+function certificateNames({ address, virtualIp }: ApiEndpoint): string {
+  if (virtualIp === null || virtualIp === address) return ''
+  return `apiServer:
+  certSANs: ${JSON.stringify([address, virtualIp])}
+`
 }
 
 function newestToken(secrets: ClusterSecrets): string {

@@ -2,6 +2,7 @@ import type { Cluster } from '../../resources/cluster.ts'
 import type { ProfileLayers } from '../../resources/cluster-profile.ts'
 import type { MachineRole } from '../../resources/machine.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
+import type { ApiEndpoint } from './api-endpoint.ts'
 import { type CloudFile, renderCloudConfig } from './cloud-config.ts'
 import type { ClusterSecrets } from './cluster-secrets.ts'
 import { kubeVipFiles } from './kube-vip.ts'
@@ -23,6 +24,7 @@ const MAX_BYTES = 48_000
 
 export interface BootstrapInput {
   readonly cluster: Cluster
+  readonly endpoint: ApiEndpoint
   readonly layers: ProfileLayers
   readonly machine: {
     readonly uid: string
@@ -112,15 +114,14 @@ function kubernetesFiles(input: BootstrapInput): CloudFile[] {
   ]
 }
 
-function kubeadmConfig({ cluster, layers, machine, secrets }: BootstrapInput): string {
-  const config = { cluster, version: layers.kubernetes.version, name: machine.name, secrets }
+function kubeadmConfig({ cluster, endpoint, layers, machine, secrets }: BootstrapInput): string {
+  const config = { cluster, endpoint, version: layers.kubernetes.version, name: machine.name, secrets }
   return machine.initialises ? initConfig(config) : joinConfig(config, machine.role === 'control-plane')
 }
 
-function controlPlaneFiles({ cluster }: BootstrapInput): CloudFile[] {
-  const { endpoint } = cluster.spec.network
+function controlPlaneFiles({ endpoint: { virtualIp, port } }: BootstrapInput): CloudFile[] {
   return [
-    ...(endpoint.type === 'virtual-ip' ? kubeVipFiles(endpoint) : []),
+    ...(virtualIp === null ? [] : kubeVipFiles({ address: virtualIp, port })),
     JOIN_WANTED_SCRIPT,
     LEAVE_SCRIPT,
     ...JOIN_WANTED_UNITS,

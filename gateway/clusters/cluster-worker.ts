@@ -20,6 +20,7 @@ import { PcgError } from '../../runtime/pcg-error.ts'
 import { AccountSession } from '../accounts/account-session.ts'
 import type { Accounts } from '../accounts/accounts.ts'
 import { allocateAddress } from '../bootstrap/addresses.ts'
+import { apiEndpoint } from '../bootstrap/api-endpoint.ts'
 import { type ClusterSecrets, freshSecrets } from '../bootstrap/cluster-secrets.ts'
 import type { Desired } from '../journal/desired-table.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -146,6 +147,8 @@ export class ClusterWorker {
         machines.push(
           createMachine({
             cluster,
+            endpoint: apiEndpoint(cluster.spec.network.endpoint, null),
+            foundation: null,
             layers,
             pool: move.pool,
             secrets,
@@ -265,7 +268,10 @@ export class ClusterWorker {
     if (cluster.spec.network.addressing.type === 'dhcp') return used
     const { journal } = this.#options
     for (const { address } of journal.machines.all()) if (address.type === 'static') used.add(address.address)
-    for (const { resource } of journal.desired.all('Cluster')) used.add(resource.spec.network.endpoint.address)
+    for (const { resource } of journal.desired.all('Cluster')) {
+      const { endpoint } = resource.spec.network
+      if (endpoint.type === 'virtual-ip' || endpoint.type === 'external') used.add(endpoint.address)
+    }
     return used
   }
 }

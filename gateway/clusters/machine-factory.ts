@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import type { MachineAddress, MachineSize, MachineSpec } from '../../adapters/adapter.ts'
+import type { MachineAddress, MachineSize, MachineSpec, MachineUid, ServedEndpoint } from '../../adapters/adapter.ts'
 import type { Cluster } from '../../resources/cluster.ts'
 import type { ProfileLayers } from '../../resources/cluster-profile.ts'
+import type { ApiEndpoint } from '../bootstrap/api-endpoint.ts'
 import type { ClusterSecrets } from '../bootstrap/cluster-secrets.ts'
 import { renderUserData } from '../bootstrap/user-data.ts'
 import { createPhoneHomeToken, type MachineRecord } from '../machines/machine-record.ts'
@@ -11,6 +12,9 @@ type Shape = Pick<Cluster['spec']['controlPlane'], 'cpus' | 'memoryMiB' | 'flavo
 
 export interface Blueprint {
   readonly cluster: Cluster
+  readonly endpoint: ApiEndpoint
+  /** Whose objects its machines stand on; null where the cloud needs none. */
+  readonly foundation: MachineUid | null
   readonly layers: ProfileLayers
   readonly pool: PoolGoal
   readonly secrets: ClusterSecrets
@@ -27,7 +31,9 @@ export interface Blueprint {
 
 /** A new machine: its record and its spec, with names and secrets of its own. Nothing is stored or made yet. */
 export function createMachine(blueprint: Blueprint): { record: MachineRecord; spec: MachineSpec } {
-  const { cluster, layers, pool, secrets, initialises, address, cause, owner, phoneHome, now } = blueprint
+  const { cluster, endpoint, foundation, layers, pool, secrets, initialises, address, cause, owner, phoneHome, now } =
+    blueprint
+  const serves = servedBy(blueprint)
   const uid = randomUUID()
   const name = `${cluster.metadata.name}-${pool.name}-${suffix()}`
   const { token, hash } = createPhoneHomeToken()
@@ -72,8 +78,11 @@ export function createMachine(blueprint: Blueprint): { record: MachineRecord; sp
     ...(shape.diskGiB === undefined ? {} : { diskGiB: shape.diskGiB }),
     disks: shape.disks,
     address,
+    ...(foundation === null ? {} : { foundation }),
+    ...(serves === null ? {} : { serves }),
     userData: renderUserData({
       cluster,
+      endpoint,
       layers,
       machine: { uid, name, role: pool.role, initialises },
       secrets,
@@ -82,6 +91,14 @@ export function createMachine(blueprint: Blueprint): { record: MachineRecord; sp
     want: 'present',
   }
   return { record, spec }
+}
+
+/** On a foundation only: elsewhere a machine may take what address it will, and nobody balances for it. */
+function servedBy({ cluster, endpoint, foundation, pool }: Blueprint): ServedEndpoint | null {
+  if (foundation === null || pool.role !== 'control-plane') return null
+  if (endpoint.virtualIp !== null) return { type: 'virtual-ip', address: endpoint.virtualIp }
+  if (cluster.spec.network.endpoint.type === 'load-balancer') return { type: 'load-balancer', port: endpoint.bindPort }
+  return null
 }
 
 /** The schema has seen to it that one of the two is there. */

@@ -1,3 +1,4 @@
+import { apiEndpoint } from '../../../gateway/bootstrap/api-endpoint.ts'
 import type { BootstrapInput } from '../../../gateway/bootstrap/user-data.ts'
 import { type Cluster, clusterSchema } from '../../../resources/cluster.ts'
 import { clusterProfileSchema, type ProfileLayers } from '../../../resources/cluster-profile.ts'
@@ -75,8 +76,10 @@ export const SECRETS: BootstrapInput['secrets'] = {
 }
 
 export function bootstrapInput(kind: MachineKind, overrides: Partial<BootstrapInput> = {}): BootstrapInput {
+  const one = overrides.cluster ?? cluster()
   return {
-    cluster: cluster(),
+    cluster: one,
+    endpoint: apiEndpoint(one.spec.network.endpoint, null),
     layers: layers(),
     machine: MACHINES[kind],
     secrets: SECRETS,
