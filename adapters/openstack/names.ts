@@ -11,6 +11,7 @@ import { abortable } from './abortable.ts'
 import type { OpenstackCloud } from './client/cloud.ts'
 import type { QueryValue } from './client/service.ts'
 import type { ServiceType } from './client/service-type.ts'
+import { listAll } from './listing.ts'
 import {
   flavorFrom,
   imageFrom,
@@ -245,10 +246,8 @@ export class Names {
     query: Readonly<Record<string, QueryValue>>,
     signal: AbortSignal,
   ): Promise<T[]> {
-    const found: T[] = []
-    for await (const page of this.#cloud.service(source.service).pages(source.path, source.key, { signal, query }))
-      found.push(...page.map(source.read))
-    return found
+    const { service, path, key } = source
+    return (await listAll(this.#cloud, service, path, key, query, signal)).map(source.read)
   }
 }
 
