@@ -1,10 +1,18 @@
 import type { Clock } from '../../../runtime/clock.ts'
 import type { Log } from '../../../runtime/log.ts'
-import { PcgError } from '../../../runtime/pcg-error.ts'
-import type { OpenstackCredentials } from './credentials.ts'
+import { hasEndpoint } from './catalog.ts'
+import { type OpenstackCredentials, secretsOf } from './credentials.ts'
+import { Discovery } from './discovery.ts'
 import type { CloudOptions } from './endpoint-options.ts'
+import { Requests } from './requests.ts'
 import type { Service } from './service.ts'
-import type { ServiceType } from './service-type.ts'
+import { ServiceClient } from './service-client.ts'
+import { type ServiceType, serviceTypes } from './service-type.ts'
+import { Session } from './session.ts'
+import type { Token } from './token.ts'
+import { Transport } from './transport.ts'
+
+const REQUESTS_IN_FLIGHT = 20
 
 /** Who the token is, and what the cloud offers it. */
 export interface Identity {
@@ -38,21 +46,40 @@ export interface CloudDependencies {
   readonly requestsInFlight?: number | undefined
   /** For jitter. */
   readonly random?: (() => number) | undefined
+  /** A larger answer is an error; 64 MiB without it. */
+  readonly maxAnswerBytes?: number | undefined
 }
 
 /** Sends nothing before it is used. */
 export function openCloud(
   options: CloudOptions,
-  _credentials: OpenstackCredentials,
-  _dependencies: CloudDependencies,
+  credentials: OpenstackCredentials,
+  { clock, log, requestsInFlight = REQUESTS_IN_FLIGHT, random, maxAnswerBytes }: CloudDependencies,
 ): OpenstackCloud {
-  const missing = () => new PcgError('internal', `no client for ${options.authUrl} yet`)
+  const { authority } = options
+  const { clientCertificate } = credentials
+  const transport = new Transport({ authority, clientCertificate, requestsInFlight, maxAnswerBytes })
+  const session = new Session({ cloud: options, credentials, transport, clock, log, random })
+  const requests = new Requests({ transport, session, clock, log, random, secrets: secretsOf(credentials) })
+  const discovery = new Discovery(options, (type, url) => requests.document(type, url))
+  const client = (type: ServiceType): Service => new ServiceClient(type, { requests, discovery, session })
   return {
-    service: () => {
-      throw missing()
-    },
-    identity: () => Promise.reject(missing()),
-    has: () => Promise.reject(missing()),
-    close: () => Promise.resolve(),
+    service: client,
+    identity: async (signal) => identityOf(await session.token(signal), options),
+    has: async (type, signal) => hasEndpoint((await session.token(signal)).catalog, type, options),
+    // The token isn't revoked: keystone would have to remember that for as long as it lives.
+    close: () => transport.close(),
+  }
+}
+
+function identityOf(token: Token, options: CloudOptions): Identity {
+  return {
+    projectId: token.project?.id,
+    projectName: token.project?.name,
+    userId: token.user.id,
+    userName: token.user.name,
+    roles: token.roles,
+    expiresAt: token.expiresAt,
+    services: serviceTypes().filter((type) => hasEndpoint(token.catalog, type, options)),
   }
 }
