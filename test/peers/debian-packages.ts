@@ -60,7 +60,7 @@ async function missingOf(names: readonly string[]): Promise<string[]> {
 }
 
 /** What to put before a command so that it runs as root; null if there is no way. */
-async function privilege(): Promise<readonly string[] | null> {
+export async function privilege(): Promise<readonly string[] | null> {
   if (process.getuid?.() === 0) return []
   try {
     await run('sudo', ['-n', 'true'])
@@ -70,7 +70,8 @@ async function privilege(): Promise<readonly string[] | null> {
   }
 }
 
-async function apt(prefix: readonly string[], [operation = '', ...packages]: readonly string[]): Promise<void> {
+/** `apt-get OPERATION …` by that prefix, asking nothing. */
+export async function apt(prefix: readonly string[], [operation = '', ...packages]: readonly string[]): Promise<void> {
   const command = [
     ...prefix,
     ...['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', operation, '--yes', '--quiet'],
@@ -80,7 +81,8 @@ async function apt(prefix: readonly string[], [operation = '', ...packages]: rea
   await run(program, args, { maxBuffer: 64 << 20 })
 }
 
-function lastLine(error: unknown): string {
+/** What a program that failed said last. */
+export function lastLine(error: unknown): string {
   const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error)
   return text.trim().split('\n').at(-1) ?? text
 }

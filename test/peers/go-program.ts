@@ -1,16 +1,15 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { basename, join, resolve } from 'node:path'
+import { access, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Availability, Effort } from './availability.ts'
+import { cacheFolder } from './cache-folder.ts'
 import { debianPackages, findProgram } from './debian-packages.ts'
 
 const run = promisify(execFile)
 const PACKAGES = ['golang-go', 'golang-github-vmware-govmomi-dev']
 const GOPATH = '/usr/share/gocode'
-const REPOSITORY = resolve(import.meta.dirname, '../..')
 
 /** Whether Go and govmomi's sources are there to build a program of ours with. */
 export async function goWithGovmomi(effort: Effort): Promise<Availability> {
@@ -66,13 +65,6 @@ function environment(cache: string): NodeJS.ProcessEnv {
     CGO_ENABLED: '0',
     GOCACHE: join(cache, 'go-build'),
   }
-}
-
-async function cacheFolder(): Promise<string> {
-  const modules = join(REPOSITORY, 'node_modules')
-  const folder = (await exists(modules)) ? join(modules, '.cache/pcg') : join(homedir(), '.cache/pcg')
-  await mkdir(folder, { recursive: true })
-  return folder
 }
 
 async function hashOf(folder: string): Promise<string> {

@@ -7,6 +7,7 @@
  */
 import type { Availability, Effort } from './availability.ts'
 import { debianPackages } from './debian-packages.ts'
+import { buildOpenstack, openstackAvailability } from './openstack/cloud.ts'
 import { buildVcsim, vcsimAvailability } from './vcsim.ts'
 
 interface PeerSource {
@@ -18,6 +19,7 @@ interface PeerSource {
 
 const PEERS = {
   vcsim: { find: vcsimAvailability, build: buildVcsim },
+  openstack: { find: openstackAvailability, build: buildOpenstack },
   'cloud-init': { find: (effort) => debianPackages(['cloud-init'], effort) },
   faketime: { find: (effort) => debianPackages(['faketime'], effort) },
   /** What runs and checks the scripts of machines. */
