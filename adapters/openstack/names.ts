@@ -7,7 +7,7 @@
 import { nearName } from '../../resources/near-name.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { type ErrorCode, PcgError } from '../../runtime/pcg-error.ts'
-import { abortable } from './abortable.ts'
+import { abortable } from './client/cancellation.ts'
 import type { OpenstackCloud } from './client/cloud.ts'
 import type { QueryValue } from './client/service.ts'
 import type { ServiceType } from './client/service-type.ts'
