@@ -6,11 +6,21 @@
 import { createHash } from 'node:crypto'
 import type { OwnerMark } from '../adapter.ts'
 
-const PATTERN = /^pcg:v1 gateway=(\S+) cluster=(\S+) machine=([0-9a-f-]{36})(?: pool=(\S+))?$/
+const PATTERN = /^pcg:v1 gateway=(\S+) cluster=(\S+) machine=([0-9a-f-]{36})(?: (?:pool|part)=(\S+))?$/
 
 /** For a description; the services filter by it exactly. At most 255 characters. */
 export function markText({ gateway, cluster, machine }: OwnerMark): string {
   return `pcg:v1 gateway=${gateway} cluster=${cluster} machine=${machine}`
+}
+
+/** As `markText`, for one of several objects of a kind that a cluster shares: which of them it is. */
+export function partText(owner: OwnerMark, part: string): string {
+  return `${markText(owner)} part=${part}`
+}
+
+/** Which part of a cluster's foundation a description names, or which pool a server group's name; undefined if none. */
+export function readPart(text: unknown): string | undefined {
+  return typeof text === 'string' ? PATTERN.exec(text)?.[4] : undefined
 }
 
 /** The name of a server group, which keeps the machines of a pool apart. */
