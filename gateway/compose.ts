@@ -20,10 +20,10 @@ import { startLink } from '../tunnel/link.ts'
 import { makeSecretFolder, readSecretFile, replaceSecretFile } from '../tunnel/secret-file.ts'
 import { startPhoneHome } from './bootstrap/phone-home.ts'
 import { Journal } from './journal/journal.ts'
-import type { Boundary } from './machines/step-runner.ts'
 import { Orchestrator } from './orchestrator.ts'
 import { PhoneHomeJournal } from './phone-home-journal.ts'
 import { QueryAnswers } from './queries/answer-queries.ts'
+import type { Boundary } from './units/step-runner.ts'
 
 export interface GatewayOptions {
   /** Where all of its state lies; made with mode 0700. */

@@ -3,7 +3,7 @@
  *
  * Invariants
  * 1. It needs no tunnel: whatever is in the journal is reconciled, attached or not.
- * 2. One worker for each cluster, account and machine (invariant 6 of the design).
+ * 2. One worker for each cluster, account and unit (invariant 6 of the design).
  */
 import type { Adapter, Change, ExternalObject, MachineUid } from '../adapters/adapter.ts'
 import type { CloudAccount } from '../resources/cloud-account.ts'
@@ -14,16 +14,23 @@ import { AccountSession } from './accounts/account-session.ts'
 import { type AccountListener, Accounts } from './accounts/accounts.ts'
 import { ClusterReporter } from './clusters/cluster-reporter.ts'
 import { ClusterWorker } from './clusters/cluster-worker.ts'
+import { MachineDrafts } from './clusters/machine-drafts.ts'
+import { ClusterFoundations } from './foundations/cluster-foundations.ts'
+import { FoundationChanges } from './foundations/foundation-changes.ts'
+import { type FoundationRecord, specOf } from './foundations/foundation-record.ts'
+import { FoundationWorker } from './foundations/foundation-worker.ts'
 import type { Accepted } from './journal/desired-table.ts'
 import type { Journal } from './journal/journal.ts'
 import { DepartureDesk } from './machines/departure-desk.ts'
 import { MachineChanges } from './machines/machine-changes.ts'
+import type { MachineRecord } from './machines/machine-record.ts'
 import { MachineWorker } from './machines/machine-worker.ts'
-import { type Boundary, StepRunner } from './machines/step-runner.ts'
+import { type Boundary, StepRunner } from './units/step-runner.ts'
+import type { UnitRecord } from './units/unit-record.ts'
 import { WorkQueue } from './work-queue.ts'
 
-/** How many machines may be worked on at once; an account's own limit is its adapter's. */
-const MACHINE_CONCURRENCY = 1_000
+/** How many machines and foundations may be worked on at once; an account's own limit is its adapter's. */
+const UNIT_CONCURRENCY = 1_000
 const CLUSTER_CONCURRENCY = 64
 
 export interface OrchestratorOptions {
@@ -38,50 +45,86 @@ export interface OrchestratorOptions {
 }
 
 export class Orchestrator implements AccountListener {
+  /** `tenant/gateway`. */
+  readonly owner: string
   readonly accounts: Accounts
   readonly clusters: ClusterWorker
+  readonly foundations: ClusterFoundations
+  readonly drafts: MachineDrafts
   readonly departures: DepartureDesk
   readonly #journal: Journal
   readonly #log: Log
   readonly #changes: MachineChanges
   readonly #stop = new AbortController()
-  readonly #machineQueue: WorkQueue<MachineUid>
+  readonly #unitQueue: WorkQueue<MachineUid>
   readonly #clusterQueue: WorkQueue<string>
   readonly #accountQueue: WorkQueue<string>
   readonly #orphans = new Set<string>()
 
   constructor(options: OrchestratorOptions) {
     const { journal, owner, createAdapter, phoneHome, boundary, clock, log } = options
+    this.owner = owner
     this.#journal = journal
     this.#log = log
     const signal = this.#stop.signal
-    this.#changes = new MachineChanges(journal, clock, (cluster) => this.#clusterQueue.add(cluster))
+    const clusterChanged = (cluster: string): void => this.#clusterQueue.add(cluster)
+    this.#changes = new MachineChanges(journal, clock, clusterChanged)
+    const foundationChanges = new FoundationChanges(journal, clock, clusterChanged)
     this.accounts = new Accounts({ journal, owner, createAdapter, listener: this, clock, log, signal })
     this.departures = new DepartureDesk(clock)
-    const runner = new StepRunner({ journal, changes: this.#changes, boundary, log })
+    const foundations = new FoundationWorker({
+      journal,
+      accounts: this.accounts,
+      changes: foundationChanges,
+      runner: new StepRunner<FoundationRecord>({
+        journal,
+        changes: foundationChanges,
+        begin: async (record, step, { adapter }, context) => {
+          if (adapter.foundations === null) throw new Error(`${adapter.cloud} has no foundations`)
+          return adapter.foundations.start(step, specOf(record), context)
+        },
+        boundary,
+        log,
+      }),
+      clock,
+    })
     const machines = new MachineWorker({
       journal,
       accounts: this.accounts,
       changes: this.#changes,
-      runner,
+      runner: new StepRunner<MachineRecord>({
+        journal,
+        changes: this.#changes,
+        begin: ({ uid }, step, { adapter }, context) => adapter.start(step, journal.machines.spec(uid), context),
+        boundary,
+        log,
+      }),
+      // What it stands on may be what it misses.
+      heldUp: ({ cluster }) => {
+        const foundation = this.foundations.of(cluster)
+        if (foundation !== undefined && foundations.isSuspect(foundation)) this.#unitQueue.add(foundation.uid)
+      },
       departures: this.departures,
       clock,
       phoneHomeUrl: phoneHome.url,
     })
-    const enqueueMachine = (uid: MachineUid): void => this.#machineQueue.add(uid)
+    const enqueue = (uid: MachineUid): void => this.#unitQueue.add(uid)
+    this.foundations = new ClusterFoundations({ journal, changes: foundationChanges, enqueue })
+    this.drafts = new MachineDrafts({ journal, owner, phoneHome, clock })
     this.clusters = new ClusterWorker({
       journal,
       accounts: this.accounts,
       changes: this.#changes,
+      foundations: this.foundations,
+      drafts: this.drafts,
       reporter: new ClusterReporter(journal, clock),
       owner,
-      phoneHome,
-      clock,
-      enqueueMachine,
+      enqueueMachine: enqueue,
     })
-    this.#machineQueue = new WorkQueue({
-      concurrency: MACHINE_CONCURRENCY,
-      work: (uid, stop) => machines.work(uid, stop),
+    this.#unitQueue = new WorkQueue({
+      concurrency: UNIT_CONCURRENCY,
+      work: (uid, stop) =>
+        journal.foundations.get(uid) === undefined ? machines.work(uid, stop) : foundations.work(uid, stop),
       log,
       signal,
     })
@@ -111,21 +154,22 @@ export class Orchestrator implements AccountListener {
     this.#journal.onAccepted((accepted) => this.#accepted(accepted))
     for (const { resource } of this.#journal.desired.all('CloudAccount')) this.#accountQueue.add(resource.metadata.name)
     for (const { resource } of this.#journal.desired.all('Cluster')) this.#clusterQueue.add(resource.metadata.name)
-    for (const record of this.#journal.machines.all()) if (record.phase !== 'Ready') this.#machineQueue.add(record.uid)
+    this.#addUnready(() => true)
   }
 
   async close(): Promise<void> {
     this.#stop.abort()
     await this.accounts.close()
-    await Promise.all([this.#machineQueue.idle(), this.#clusterQueue.idle(), this.#accountQueue.idle()])
+    await Promise.all([this.#unitQueue.idle(), this.#clusterQueue.idle(), this.#accountQueue.idle()])
   }
 
   /** A machine told something of itself. */
   machineChanged(uid: MachineUid): void {
-    this.#machineQueue.addUrgent(uid)
+    this.#unitQueue.addUrgent(uid)
   }
 
   changed(change: Change): void {
+    if (this.#journal.foundations.get(change.machine) !== undefined) this.#unitQueue.addUrgent(change.machine)
     const record = this.#journal.machines.get(change.machine)
     if (record === undefined) return
     // Most of what a cloud tells of a machine that is in order changes nothing: that is settled here, without a call.
@@ -137,20 +181,22 @@ export class Orchestrator implements AccountListener {
       )
         return
     }
-    this.#machineQueue.addUrgent(change.machine)
+    this.#unitQueue.addUrgent(change.machine)
   }
 
   listed(account: string, objects: readonly ExternalObject[]): void {
     const there = new Set(objects.map((object) => object.owner.machine))
     for (const record of this.#journal.machines.all())
       if (record.account === account && record.externalId !== null && !there.has(record.uid))
-        this.#machineQueue.add(record.uid)
+        this.#unitQueue.add(record.uid)
+    // Not all that a foundation is shows in the list: its rules don't.
+    for (const record of this.#journal.foundations.all())
+      if (record.account === account) this.#unitQueue.add(record.uid)
     for (const object of objects) this.#tellOrphan(object)
   }
 
   accountChanged(account: string): void {
-    for (const record of this.#journal.machines.all())
-      if (record.account === account && record.phase !== 'Ready') this.#machineQueue.add(record.uid)
+    this.#addUnready((unit) => unit.account === account)
     this.#addClusters((spec) => spec.account === account)
   }
 
@@ -163,7 +209,8 @@ export class Orchestrator implements AccountListener {
         break
       case 'Cluster':
         for (const record of this.#journal.machines.ofCluster(name))
-          if (record.phase !== 'Ready') this.#machineQueue.add(record.uid)
+          if (record.phase !== 'Ready') this.#unitQueue.add(record.uid)
+        for (const record of this.#journal.foundations.ofCluster(name)) this.#unitQueue.add(record.uid)
         this.#clusterQueue.add(name)
         break
       case 'ClusterProfile':
@@ -181,6 +228,11 @@ export class Orchestrator implements AccountListener {
     }
   }
 
+  #addUnready(concerned: (unit: UnitRecord) => boolean): void {
+    for (const units of [this.#journal.foundations.all(), this.#journal.machines.all()])
+      for (const unit of units) if (unit.phase !== 'Ready' && concerned(unit)) this.#unitQueue.add(unit.uid)
+  }
+
   #addClusters(concerned: (spec: ClusterSpec) => boolean): void {
     for (const { resource } of this.#journal.desired.all('Cluster'))
       if (concerned(resource.spec)) this.#clusterQueue.add(resource.metadata.name)
@@ -196,7 +248,9 @@ export class Orchestrator implements AccountListener {
 
   /** An object with our mark that the journal doesn't know: told once, and left alone, for it may be a restored journal that is wrong. */
   #tellOrphan(object: ExternalObject): void {
-    if (this.#journal.machines.get(object.owner.machine) !== undefined || this.#orphans.has(object.id)) return
+    const { machine } = object.owner
+    if (this.#journal.machines.get(machine) ?? this.#journal.foundations.get(machine)) return
+    if (this.#orphans.has(object.id)) return
     this.#orphans.add(object.id)
     void this.#journal.write(
       () => undefined,

@@ -33,6 +33,7 @@ export class ClusterReporter {
       generation,
       deleting: want === 'absent',
       machines,
+      foundation: this.#journal.foundations.ofCluster(name)[0] ?? null,
       before,
       now: timestamp(this.#clock),
     })

@@ -1,6 +1,7 @@
 import type { ClusterStatus } from '../../resources/cluster.ts'
 import { type Condition, withCondition } from '../../resources/condition.ts'
 import type { Finding } from '../../resources/query.ts'
+import { type FoundationRecord, troubleOf } from '../foundations/foundation-record.ts'
 import type { MachineRecord } from '../machines/machine-record.ts'
 import type { PoolGoal } from './plan-cluster.ts'
 
@@ -10,6 +11,8 @@ export interface ClusterSituation {
   readonly deleting: boolean
   readonly pools: readonly PoolGoal[]
   readonly machines: readonly MachineRecord[]
+  /** Null where there is none (yet). */
+  readonly foundation: FoundationRecord | null
   /** What keeps what is missing from being created. */
   readonly hindrance: Hindrance
   readonly before: ClusterStatus | null
@@ -25,7 +28,7 @@ export type Hindrance =
 
 /** The status of a cluster, from its machines. Pure. */
 export function clusterStatus(situation: ClusterSituation): ClusterStatus {
-  const { generation, profileGeneration, deleting, pools, machines, hindrance, before, now } = situation
+  const { generation, profileGeneration, deleting, pools, machines, foundation, hindrance, before, now } = situation
   const revisions = new Map(pools.map((pool) => [pool.name, pool.revision]))
   const wanted = machines.filter((machine) => machine.want === 'present')
   const counts = {
@@ -34,9 +37,18 @@ export function clusterStatus(situation: ClusterSituation): ClusterStatus {
     ready: wanted.filter((machine) => machine.phase === 'Ready').length,
     current: wanted.filter((machine) => revisions.get(machine.pool) === machine.revision).length,
   }
-  const whole = counts.ready === counts.desired && counts.total === counts.desired && counts.current === counts.desired
+  const whole =
+    counts.ready === counts.desired &&
+    counts.total === counts.desired &&
+    counts.current === counts.desired &&
+    (foundation === null || foundation.phase === 'Ready')
   const phase = phaseOf(situation, whole)
-  const conditions = [readyCondition(situation, whole, counts), preflightCondition(hindrance), driftCondition(wanted)]
+  const conditions = [
+    readyCondition(situation, whole, counts),
+    preflightCondition(hindrance),
+    driftCondition(wanted, foundation),
+    ...(foundation === null ? [] : [foundationCondition(foundation)]),
+  ]
   return {
     observedGeneration: generation,
     profileGeneration,
@@ -50,10 +62,11 @@ export function clusterStatus(situation: ClusterSituation): ClusterStatus {
 }
 
 function phaseOf(situation: ClusterSituation, whole: boolean): ClusterStatus['phase'] {
-  const { deleting, before, machines, hindrance } = situation
+  const { deleting, before, machines, foundation, hindrance } = situation
   if (deleting) return 'Deleting'
   if (whole) return 'Ready'
   if (hindrance.kind === 'blocked' && machines.length === 0) return 'Failed'
+  if (foundation?.phase === 'Failed' && !foundation.stood && machines.length === 0) return 'Failed'
   const phase = before?.phase ?? 'Provisioning'
   switch (phase) {
     case 'Provisioning':
@@ -78,12 +91,12 @@ function changed({ generation, profileGeneration, before }: ClusterSituation): b
 type Draft = Omit<Condition, 'since'>
 
 function readyCondition(
-  { deleting, machines, hindrance }: ClusterSituation,
+  { deleting, machines, foundation, hindrance }: ClusterSituation,
   whole: boolean,
   counts: ClusterStatus['machines'],
 ): Draft {
   if (deleting)
-    return { type: 'Ready', status: 'False', reason: 'Deleting', message: `${machines.length} machines are left` }
+    return { type: 'Ready', status: 'False', reason: 'Deleting', message: leftText(machines.length, foundation) }
   if (whole)
     return {
       type: 'Ready',
@@ -92,6 +105,16 @@ function readyCondition(
       message: `${counts.ready} of ${counts.desired} machines are ready`,
     }
   const tally = `${counts.ready} of ${counts.desired} machines are ready`
+  const held = foundation === null ? undefined : troubleOf(foundation)
+  if (held !== undefined)
+    return { type: 'Ready', status: 'False', reason: held.reason, message: `${tally}; foundation: ${held.message}` }
+  if (foundation !== null && !foundation.stood)
+    return {
+      type: 'Ready',
+      status: 'False',
+      reason: 'InProgress',
+      message: `${tally}; foundation: ${foundation.stage}`,
+    }
   const troubled =
     machines.find((machine) => machine.phase === 'Failed') ?? machines.find((machine) => trouble(machine) !== undefined)
   const why = troubled === undefined ? undefined : trouble(troubled)
@@ -109,6 +132,41 @@ function readyCondition(
   if (hindrance.kind === 'waiting')
     return { type: 'Ready', status: 'False', reason: 'Waiting', message: `${tally}; ${hindrance.message}` }
   return { type: 'Ready', status: 'False', reason: 'InProgress', message: tally }
+}
+
+function leftText(machines: number, foundation: FoundationRecord | null): string {
+  const left = `${machines} machines are left`
+  if (foundation === null) return left
+  if (machines > 0) return `${left}, and what they stand on`
+  return `its foundation is left: ${troubleOf(foundation)?.message ?? foundation.stage}`
+}
+
+/** What the foundation is at, or what holds it up. */
+function foundationCondition(foundation: FoundationRecord): Draft {
+  const { phase, stage, endpoint, conditions } = foundation
+  const type = 'Foundation'
+  const held = troubleOf(foundation)
+  if (held !== undefined) return { type, status: 'False', reason: held.reason, message: held.message }
+  switch (phase) {
+    case 'Ready':
+      return {
+        type,
+        status: 'True',
+        reason: 'Stands',
+        message: endpoint === null ? '' : `the API is at ${endpoint.address}`,
+      }
+    case 'Drifted': {
+      const drift = conditions.find((condition) => condition.type === 'Drifted')
+      return { type, status: 'False', reason: 'ChangedOutside', message: drift?.message ?? stage }
+    }
+    case 'Pending':
+    case 'Provisioning':
+    case 'Failed':
+    case 'Deleting':
+      return { type, status: 'False', reason: phase === 'Deleting' ? 'Deleting' : 'InProgress', message: stage }
+    default:
+      return phase satisfies never
+  }
 }
 
 /** The condition that holds a machine up; the boot of one isn't trouble. */
@@ -141,13 +199,9 @@ function sentences({ subject, message, remedy }: Finding): string {
     .join(' ')
 }
 
-function driftCondition(wanted: readonly MachineRecord[]): Draft {
-  const drifted = wanted.filter((machine) => machine.phase === 'Drifted')
+function driftCondition(wanted: readonly MachineRecord[], foundation: FoundationRecord | null): Draft {
+  const drifted = wanted.filter((machine) => machine.phase === 'Drifted').map((machine) => machine.name)
+  if (foundation?.phase === 'Drifted') drifted.unshift('foundation')
   if (drifted.length === 0) return { type: 'Drifted', status: 'False', reason: 'AsDesired', message: '' }
-  return {
-    type: 'Drifted',
-    status: 'True',
-    reason: 'ChangedOutside',
-    message: drifted.map((machine) => machine.name).join(', '),
-  }
+  return { type: 'Drifted', status: 'True', reason: 'ChangedOutside', message: drifted.join(', ') }
 }

@@ -1,12 +1,23 @@
+import type { ClusterFoundations } from '../foundations/cluster-foundations.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { MachineChanges } from '../machines/machine-changes.ts'
 
+export interface ForgetParts {
+  readonly journal: Journal
+  readonly machines: MachineChanges
+  readonly foundations: ClusterFoundations
+}
+
 /** Gives up on a cluster: no cloud is called, and whatever the ledger still holds is reported as left. */
-export async function forgetCluster(journal: Journal, changes: MachineChanges, name: string): Promise<void> {
+export async function forgetCluster(
+  name: string,
+  { journal, machines: changes, foundations }: ForgetParts,
+): Promise<void> {
   const machines = journal.machines.ofCluster(name)
-  const left = machines.flatMap((machine) =>
+  const foundation = foundations.of(name)
+  const left = [...machines, ...(foundation === undefined ? [] : [foundation])].flatMap(({ uid }) =>
     journal.ledger
-      .of(machine.uid)
+      .of(uid)
       .map((row) => `${row.kind} ${row.name}${row.externalId === null ? '' : ` (${row.externalId})`}`),
   )
   await Promise.all(
@@ -17,6 +28,7 @@ export async function forgetCluster(journal: Journal, changes: MachineChanges, n
       ),
     ),
   )
+  if (foundation !== undefined) await foundations.forget(foundation)
   const write = journal.clusters.remove(name)
   await journal.write(() => {
     write()

@@ -6,11 +6,12 @@ import type { PoolGoal } from './plan-cluster.ts'
 /** The pools of a cluster, each with the revision of what its machines are made from. */
 export function poolGoals(spec: ClusterSpec, layers: ProfileLayers): PoolGoal[] {
   const { count, ...shape } = spec.controlPlane
+  const place = [placementOfMachines(spec.placement), networkOfMachines(spec.network)]
   const controlPlane: PoolGoal = {
     name: 'control-plane',
     role: 'control-plane',
     count,
-    revision: revisionOf([layers, shape, spec.placement, spec.network]),
+    revision: revisionOf([layers, shape, ...place]),
   }
   const workers = spec.workers.map((pool): PoolGoal => {
     const { name, count, ...shape } = pool
@@ -20,18 +21,34 @@ export function poolGoals(spec: ClusterSpec, layers: ProfileLayers): PoolGoal[] 
       name,
       role: 'worker',
       count,
-      revision: revisionOf([{ os, kubernetes }, shape, spec.placement, spec.network]),
+      revision: revisionOf([{ os, kubernetes }, shape, ...place]),
     }
   })
   return [controlPlane, ...workers]
 }
 
-/** The same for equal values, whatever the order of their keys. */
+/** Without what only the foundation is made from, so that a change of that leaves the machines alone. */
+function placementOfMachines(placement: ClusterSpec['placement']): unknown {
+  if (placement.cloud !== 'openstack') return placement
+  const { access: _, ...rest } = placement
+  return rest
+}
+
+/** As `placementOfMachines`. */
+function networkOfMachines(network: ClusterSpec['network']): unknown {
+  const { endpoint, ...rest } = network
+  if (endpoint.type !== 'floating-ip' && endpoint.type !== 'load-balancer') return network
+  const { network: _, ...asked } = endpoint
+  return { ...rest, endpoint: asked }
+}
+
 function revisionOf(value: unknown): string {
-  return createHash('sha256')
-    .update(JSON.stringify(canonical(value)))
-    .digest('hex')
-    .slice(0, 8)
+  return createHash('sha256').update(canonicalText(value)).digest('hex').slice(0, 8)
+}
+
+/** JSON, the same for equal values, whatever the order of their keys. */
+export function canonicalText(value: unknown): string {
+  return JSON.stringify(canonical(value))
 }
 
 function canonical(value: unknown): unknown {

@@ -12,12 +12,15 @@ import type { Report } from '../../resources/report.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { GroupCommit, openDatabase } from '../../runtime/group-commit.ts'
 import type { Inbox, ReceivedDelivery } from '../../tunnel/link-ports.ts'
+import type { FoundationRecord } from '../foundations/foundation-record.ts'
+import { AccountTable } from './account-table.ts'
 import { ClusterTable } from './cluster-table.ts'
 import { type Accepted, DesiredTable } from './desired-table.ts'
 import { FactTable } from './fact-table.ts'
 import { LedgerTable } from './ledger-table.ts'
 import { MachineTable } from './machine-table.ts'
 import { OutboxTable } from './outbox-table.ts'
+import { RecordTable } from './record-table.ts'
 import { migrate } from './schema.ts'
 
 const decoder = new TextDecoder()
@@ -26,6 +29,8 @@ export class Journal implements Inbox {
   readonly desired: DesiredTable
   readonly clusters: ClusterTable
   readonly machines: MachineTable
+  readonly foundations: RecordTable<FoundationRecord>
+  readonly accounts: AccountTable
   readonly ledger: LedgerTable
   readonly outbox: OutboxTable
   readonly #facts: FactTable
@@ -40,6 +45,8 @@ export class Journal implements Inbox {
     this.desired = new DesiredTable(db)
     this.clusters = new ClusterTable(db)
     this.machines = new MachineTable(db)
+    this.foundations = new RecordTable(db, 'foundations')
+    this.accounts = new AccountTable(db)
     this.ledger = new LedgerTable(db)
     this.outbox = new OutboxTable(db, this.#commits, clock)
   }

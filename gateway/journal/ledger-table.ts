@@ -9,6 +9,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { ExternalObject, MachineUid, Step } from '../../adapters/adapter.ts'
 
 export interface LedgerRow {
+  /** Whose it is: a machine's or a foundation's uid. */
   readonly machine: MachineUid
   readonly kind: string
   readonly name: string
@@ -74,6 +75,13 @@ export class LedgerTable {
 
   of(machine: MachineUid): LedgerRow[] {
     return this.#ofMachine.all(machine).map(toRow)
+  }
+
+  /** Whether the ledger has these objects and no others, but what is only intended. */
+  matches(machine: MachineUid, objects: readonly ExternalObject[]): boolean {
+    const there = new Set(objects.map((object) => `${object.kind} ${object.name} ${object.id}`))
+    const known = this.of(machine).filter((row) => row.state !== 'intended')
+    return known.length === there.size && known.every((row) => there.has(`${row.kind} ${row.name} ${row.externalId}`))
   }
 
   all(): LedgerRow[] {

@@ -27,6 +27,11 @@ const MIGRATIONS: readonly string[] = [
       '$.pool', (SELECT json_extract(record, '$.pool') FROM machines WHERE machines.uid = machine_specs.uid)),
     '$.cpus', '$.memoryMiB');
   `,
+  // Clusters may stand on a foundation; an account's last good credentials are kept until others are known to work.
+  `
+  CREATE TABLE foundations (uid TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
+  CREATE TABLE accounts (name TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT;
+  `,
 ]
 
 export function migrate(db: DatabaseSync): void {

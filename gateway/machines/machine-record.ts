@@ -1,14 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { MachineAddress, MachineUid, Step } from '../../adapters/adapter.ts'
-import type { Condition } from '../../resources/condition.ts'
-import type { MachinePhase, MachineRole, MachineStatus } from '../../resources/machine.ts'
+import type { MachineAddress } from '../../adapters/adapter.ts'
+import type { MachineRole, MachineStatus } from '../../resources/machine.ts'
+import type { UnitRecord } from '../units/unit-record.ts'
 import type { Departure } from './departure.ts'
-
-/** A step that was begun: with a token it goes on in the cloud; without, its call may or may not have arrived. */
-export interface RunningStep {
-  readonly step: Step
-  readonly token: string | null
-}
 
 export type PhoneHomeState =
   | { readonly state: 'waiting' }
@@ -16,26 +10,13 @@ export type PhoneHomeState =
   | { readonly state: 'failed'; readonly at: string; readonly message: string }
 
 /** What the journal knows of a machine. Its spec, with the user-data, is stored beside it and read only when a step needs it. */
-export interface MachineRecord {
-  readonly uid: MachineUid
-  readonly name: string
-  readonly cluster: string
-  readonly account: string
+export interface MachineRecord extends UnitRecord {
   readonly pool: string
   readonly role: MachineRole
   readonly revision: string
   /** Whether it makes the cluster (kubeadm init) and the others join it. */
   readonly initialises: boolean
   readonly address: MachineAddress
-  readonly want: 'present' | 'absent'
-  /** Why it is wanted so: on the timeline as the cause. */
-  readonly cause: string
-  readonly phase: MachinePhase
-  readonly stage: string
-  readonly progress: number | null
-  readonly running: RunningStep | null
-  /** Tries in a row that failed. */
-  readonly failures: number
   readonly phoneHomeTokenHash: string
   readonly phoneHome: PhoneHomeState
   /** ISO 8601, since it is powered on and hasn't phoned home. */
@@ -43,7 +24,6 @@ export interface MachineRecord {
   readonly departure: Departure
   readonly addresses: readonly string[]
   readonly externalId: string | null
-  readonly conditions: readonly Condition[]
   readonly createdAt: string
 }
 

@@ -7,28 +7,27 @@
  * 3. Nothing of a cluster's member is deleted before it has left the cluster, or that was given up.
  */
 import type { MachineUid, Observed, Step } from '../../adapters/adapter.ts'
-import { type BackoffPolicy, backoffMs } from '../../runtime/backoff.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
 import { AccountSession } from '../accounts/account-session.ts'
 import type { Accounts } from '../accounts/accounts.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { LedgerRow } from '../journal/ledger-table.ts'
+import { noteUnreachable, noteUnusable } from '../units/hold-up.ts'
+import type { StepRunner } from '../units/step-runner.ts'
 import { BOOT_PATIENCE_MS, decide } from './decide.ts'
 import { canTakeOut, LEAVE_PATIENCE_MS, type Surroundings } from './departure.ts'
 import type { DepartureDesk } from './departure-desk.ts'
 import { askToLeave, goWithoutLeaving } from './leave.ts'
 import type { MachineChanges } from './machine-changes.ts'
 import type { MachineRecord } from './machine-record.ts'
-import type { StepRunner } from './step-runner.ts'
-
-const UNREACHABLE: BackoffPolicy = { firstMs: 2_000, maxMs: 60_000, factor: 2 }
 
 export interface MachineWorkerOptions {
   readonly journal: Journal
   readonly accounts: Accounts
   readonly changes: MachineChanges
-  readonly runner: StepRunner
+  readonly runner: StepRunner<MachineRecord>
+  /** A step of the machine failed, in whatever way. */
+  readonly heldUp: (record: MachineRecord) => void
   readonly departures: DepartureDesk
   readonly clock: Clock
   /** Where machines phone home, for the advice to one who waits for it. */
@@ -44,13 +43,16 @@ export class MachineWorker {
 
   /** Returns in how many ms to look again, or null to wait for a change. */
   async work(uid: MachineUid, signal: AbortSignal): Promise<number | null> {
-    const { journal, accounts, runner } = this.#options
+    const { journal, accounts, changes, runner } = this.#options
     const record = journal.machines.get(uid)
     if (record === undefined) return null
     const session = accounts.use(record.account)
-    if (!(session instanceof AccountSession)) return this.#blocked(record, session.unusable)
+    if (!(session instanceof AccountSession)) return noteUnusable(changes, record, session.unusable)
     if (record.running !== null && record.running.token !== null)
-      return runner.resume(record, record.running.step, record.running.token, session, signal)
+      return this.#tried(
+        record,
+        await runner.resume(record, record.running.step, record.running.token, session, signal),
+      )
 
     const spec = journal.machines.spec(uid)
     let observed: Observed | null
@@ -58,7 +60,7 @@ export class MachineWorker {
       observed = await session.adapter.observe(spec, session.context(signal))
     } catch (cause) {
       if (signal.aborted) return null
-      return this.#unreachable(record, PcgError.from(cause), session)
+      return noteUnreachable(changes, record, PcgError.from(cause), session)
     }
     const seen = observed === null ? record : await this.#seen(record, observed)
     if (seen === null) return null
@@ -85,8 +87,10 @@ export class MachineWorker {
       case 'skip-departure':
         await goWithoutLeaving(changes, record, decision.reason)
         return 0
-      case 'step':
-        return runner.run(await this.#noteRepair(record, decision.step, session), decision.step, session, signal)
+      case 'step': {
+        const noted = await this.#noteRepair(record, decision.step, session)
+        return this.#tried(record, await runner.run(noted, decision.step, session, signal))
+      }
       case 'await-phone-home':
         return decision.stuck ? this.#stuck(record) : this.#booting(record)
       case 'bootstrap-failed':
@@ -107,6 +111,13 @@ export class MachineWorker {
     }
   }
 
+  #tried({ uid }: MachineRecord, again: number | null): number | null {
+    const { journal, heldUp } = this.#options
+    const record = journal.machines.get(uid)
+    if (record !== undefined && record.failures > 0) heldUp(record)
+    return again
+  }
+
   /** What the departure of one that is not wanted depends on. */
   #surroundings(record: MachineRecord): Omit<Surroundings, 'nowMs'> {
     const { journal, departures } = this.#options
@@ -125,36 +136,13 @@ export class MachineWorker {
     const same =
       record.externalId === (main?.id ?? null) &&
       sameList(record.addresses, observed.addresses) &&
-      ledgerMatches(journal.ledger.of(record.uid), observed)
+      journal.ledger.matches(record.uid, observed.objects)
     if (same) return record
     return changes.apply(
       record.uid,
       (newest) => ({ ...newest, externalId: main?.id ?? newest.externalId, addresses: observed.addresses }),
       { also: () => journal.ledger.seen(record.uid, observed.objects, changes.now()) },
     )
-  }
-
-  async #blocked(record: MachineRecord, why: string): Promise<null> {
-    const { changes } = this.#options
-    await changes.apply(record.uid, (newest) =>
-      changes.withCondition(newest, { type: 'Progressing', status: 'False', reason: 'AccountUnusable', message: why }),
-    )
-    return null
-  }
-
-  async #unreachable(record: MachineRecord, error: PcgError, session: AccountSession): Promise<number | null> {
-    const { changes } = this.#options
-    if (error.code === 'credentials') {
-      session.suspend(error.message)
-      return null
-    }
-    const changed = await changes.apply(record.uid, (newest) =>
-      changes.withCondition(
-        { ...newest, failures: newest.failures + 1 },
-        { type: 'Progressing', status: 'False', reason: 'CloudUnreachable', message: error.message },
-      ),
-    )
-    return backoffMs(UNREACHABLE, changed?.failures ?? 1)
   }
 
   /** A repair of a machine that was in order is an event: somebody changed it. */
@@ -330,10 +318,4 @@ function readyEvent({ phase, addresses }: MachineRecord): { severity: 'info'; re
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((item, index) => item === b[index])
-}
-
-function ledgerMatches(rows: readonly LedgerRow[], observed: Observed): boolean {
-  const there = new Set(observed.objects.map((object) => `${object.kind} ${object.name} ${object.id}`))
-  const known = rows.filter((row) => row.state !== 'intended')
-  return known.length === there.size && known.every((row) => there.has(`${row.kind} ${row.name} ${row.externalId}`))
 }

@@ -7,10 +7,12 @@ import type { Finding, PlanAnswer, PlanEntry } from '../../resources/query.ts'
 import type { Kind, Resource, ResourceOf } from '../../resources/resource.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
 import { poolGoals } from '../clusters/revision.ts'
+import { specOf } from '../foundations/foundation-record.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { MachineRecord } from '../machines/machine-record.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import { type Foreseen, foresee } from './foresee.ts'
+import { foreseeFoundation } from './foresee-foundation.ts'
 
 /**
  * What applying the resources would do to this gateway's clusters, step by step, and what would stand in the way.
@@ -136,7 +138,7 @@ interface Creation {
   readonly removal: Removal
 }
 
-/** The machines that are made, whether in the place of others or more of them; and what stands in their way. */
+/** The foundation, and the machines that are made, in the place of others or more of them; and what stands in their way. */
 async function creations({
   cluster,
   layers,
@@ -148,42 +150,39 @@ async function creations({
 }: Creation): Promise<{ entries: PlanEntry[]; findings: Finding[] }> {
   const replacing = work.replaced.map(({ pool }) => ({ move: 'create' as const, pool, count: 1, cause: '' }))
   const moves = [...replacing, ...work.created]
-  if (moves.length === 0) return { entries: [], findings: [] }
+  if (moves.length === 0 && orchestrator.foundations.changed(cluster, []) === undefined)
+    return { entries: [], findings: [] }
   try {
     const account = desired.account(cluster.spec.account)
-    const { machines } = await orchestrator.clusters.draft({
-      cluster,
-      layers,
-      moves,
-      pool: desired.pool,
-      reserved: new Set(),
-    })
     return await orchestrator.accounts.withAdapter(account, signal, async (adapter, context) => {
-      const entries: PlanEntry[] = []
-      for (const [index, { record, spec }] of machines.entries()) {
-        const making = adapter.plan(spec, null).map((step) => step.summary)
-        const old = work.replaced[index]
-        if (old === undefined) {
-          entries.push({ action: 'create', kind: 'Machine', name: record.name, reason: record.cause, steps: making })
-          continue
+      const { foundation, entries } = await foreseeFoundation(cluster, orchestrator, { adapter, context })
+      const request = { cluster, layers, moves, pool: desired.pool, foundation }
+      return orchestrator.drafts.with(request, async ({ machines }) => {
+        const making: PlanEntry[] = []
+        for (const [index, { record, spec }] of machines.entries()) {
+          const steps = adapter.plan(spec, null).map((step) => step.summary)
+          making.push(await entryOf(record, steps, work.replaced[index], removal))
         }
-        const reason = `its revision ${old.machine.revision} becomes ${old.pool.revision}`
-        entries.push({
-          action: 'replace',
-          kind: 'Machine',
-          name: old.machine.name,
-          reason,
-          steps: [...making, ...(await removal.steps(old.machine))],
-        })
-      }
-      const findings = await adapter.preflight(
-        machines.map((machine) => machine.spec),
-        context,
-      )
-      return { entries, findings }
+        const specs = machines.map((machine) => machine.spec)
+        const findings = await adapter.preflight(specs, context, foundation === null ? undefined : specOf(foundation))
+        return { entries: [...entries, ...making], findings }
+      })
     })
   } catch (cause) {
     signal.throwIfAborted()
     return { entries: [], findings: [findingOf(PcgError.from(cause), `cluster ${cluster.metadata.name}`)] }
   }
+}
+
+/** A machine that is made, in the place of an old one if there is one. */
+async function entryOf(
+  { name, cause }: MachineRecord,
+  making: readonly string[],
+  old: Foreseen['replaced'][number] | undefined,
+  removal: Removal,
+): Promise<PlanEntry> {
+  if (old === undefined) return { action: 'create', kind: 'Machine', name, reason: cause, steps: making }
+  const reason = `its revision ${old.machine.revision} becomes ${old.pool.revision}`
+  const steps = [...making, ...(await removal.steps(old.machine))]
+  return { action: 'replace', kind: 'Machine', name: old.machine.name, reason, steps }
 }

@@ -48,7 +48,7 @@ export class QueryAnswers implements Answers {
 
   #ledger(cluster: string | undefined): LedgerEntry[] {
     return this.#journal.ledger.all().flatMap((row): LedgerEntry[] => {
-      const record = this.#journal.machines.get(row.machine)
+      const record = this.#journal.machines.get(row.machine) ?? this.#journal.foundations.get(row.machine)
       if (record === undefined || (cluster !== undefined && record.cluster !== cluster)) return []
       return [
         {

@@ -14,6 +14,7 @@ function status(over: Partial<ClusterSituation>): ClusterStatus {
     deleting: false,
     pools,
     machines: [machine(), machine()],
+    foundation: null,
     hindrance: { kind: 'none' },
     before: null,
     now: '2026-11-22T00:00:00.000Z',

@@ -1,19 +1,19 @@
 /**
- * Takes one step in the cloud.
+ * Takes one step of a unit in the cloud.
  *
  * Invariants
  * 1. The intent, and what it may create, are on disk before the call (invariant 2 of the design).
  * 2. The token of what goes on in the cloud is on disk before it is followed; a restart follows it on.
  * 3. A call whose reply is lost ends as `unknown`, and nothing is called again before the cloud was observed.
  */
-import type { Outcome, Step } from '../../adapters/adapter.ts'
+import type { AdapterContext, Outcome, Step } from '../../adapters/adapter.ts'
 import { type BackoffPolicy, backoffMs } from '../../runtime/backoff.ts'
 import type { Log } from '../../runtime/log.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
 import type { AccountSession } from '../accounts/account-session.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { MachineChanges } from './machine-changes.ts'
-import type { MachineRecord } from './machine-record.ts'
+import type { UnitChanges } from './unit-changes.ts'
+import type { UnitRecord } from './unit-record.ts'
 
 /** Called at each point at which a crash must do no harm; tests crash there. */
 export type Boundary = (point: string) => void
@@ -30,23 +30,32 @@ const BACKOFF: Readonly<Record<'busy' | 'connection' | 'throttled' | 'capacity' 
 /** What can't help to be tried again is looked at this often, in case somebody changed something in the cloud. */
 const FATAL_RETRY_MS = 10 * 60_000
 
-export interface StepRunnerOptions {
+/** Has the adapter begin a step of the unit. */
+export type Begin<R extends UnitRecord> = (
+  record: R,
+  step: Step,
+  session: AccountSession,
+  context: AdapterContext,
+) => Promise<Outcome>
+
+export interface StepRunnerOptions<R extends UnitRecord> {
   readonly journal: Journal
-  readonly changes: MachineChanges
+  readonly changes: UnitChanges<R>
+  readonly begin: Begin<R>
   readonly boundary: Boundary
   readonly log: Log
 }
 
-export class StepRunner {
-  readonly #options: StepRunnerOptions
+export class StepRunner<R extends UnitRecord> {
+  readonly #options: StepRunnerOptions<R>
 
-  constructor(options: StepRunnerOptions) {
+  constructor(options: StepRunnerOptions<R>) {
     this.#options = options
   }
 
-  /** Takes the step to its end; returns in how many ms the machine is to be looked at again, null to wait for a change. */
-  async run(record: MachineRecord, step: Step, session: AccountSession, signal: AbortSignal): Promise<number | null> {
-    const { journal, changes, boundary } = this.#options
+  /** Takes the step to its end; returns in how many ms the unit is to be looked at again, null to wait for a change. */
+  async run(record: R, step: Step, session: AccountSession, signal: AbortSignal): Promise<number | null> {
+    const { journal, changes, begin, boundary } = this.#options
     const outcome = await session.limited(signal, async () => {
       boundary(`${step.kind}:before-intent`)
       await changes.apply(
@@ -73,9 +82,7 @@ export class StepRunner {
         },
       )
       boundary(`${step.kind}:after-intent`)
-      const started = await this.#attempt(signal, () =>
-        session.adapter.start(step, journal.machines.spec(record.uid), session.context(signal)),
-      )
+      const started = await this.#attempt(signal, () => begin(record, step, session, session.context(signal)))
       boundary(`${step.kind}:after-call`)
       return this.#follow(record, step, started, session, signal)
     })
@@ -84,7 +91,7 @@ export class StepRunner {
 
   /** As `run`, for a step whose token survived a restart. */
   async resume(
-    record: MachineRecord,
+    record: R,
     step: Step,
     token: string,
     session: AccountSession,
@@ -97,7 +104,7 @@ export class StepRunner {
   }
 
   async #follow(
-    record: MachineRecord,
+    record: R,
     step: Step,
     started: Outcome,
     session: AccountSession,
@@ -132,7 +139,7 @@ export class StepRunner {
     }
   }
 
-  async #settle(record: MachineRecord, step: Step, outcome: Outcome, session: AccountSession): Promise<number | null> {
+  async #settle(record: R, step: Step, outcome: Outcome, session: AccountSession): Promise<number | null> {
     const { boundary } = this.#options
     boundary(`${step.kind}:before-outcome`)
     const again = await this.#record(record, step, outcome, session)
@@ -140,7 +147,7 @@ export class StepRunner {
     return again
   }
 
-  async #record(record: MachineRecord, step: Step, outcome: Outcome, session: AccountSession): Promise<number | null> {
+  async #record(record: R, step: Step, outcome: Outcome, session: AccountSession): Promise<number | null> {
     const { changes, log } = this.#options
     const line = { stage: step.kind, actor: session.adapter.cloud, cause: record.cause }
     switch (outcome.kind) {
@@ -163,7 +170,7 @@ export class StepRunner {
       }
       case 'fatal': {
         const message = `${outcome.message}: ${outcome.remedy}`
-        log.warn({ machine: record.name, step: step.kind, reason: outcome.reason }, 'step failed')
+        log.warn({ unit: record.name, step: step.kind, reason: outcome.reason }, 'step failed')
         await changes.apply(
           record.uid,
           (newest) =>
@@ -197,7 +204,7 @@ export class StepRunner {
 
   /** Records a try that failed; returns how many did in a row. */
   async #failed(
-    record: MachineRecord,
+    record: R,
     step: Step,
     fault: keyof typeof BACKOFF,
     message: string,
@@ -231,7 +238,7 @@ const REASONS: Readonly<Record<keyof typeof BACKOFF, string>> = {
   unknown: 'ReplyLost',
 }
 
-function phaseDuring(record: MachineRecord): MachineRecord['phase'] {
+function phaseDuring(record: UnitRecord): 'Deleting' | 'Drifted' | 'Provisioning' {
   if (record.want === 'absent') return 'Deleting'
   return record.phase === 'Ready' || record.phase === 'Drifted' ? 'Drifted' : 'Provisioning'
 }
