@@ -93,12 +93,11 @@ export class Requests {
     const { method, path } = call
     const repeatable = call.safe === true || (method !== 'POST' && method !== 'PATCH')
     if (!repeatable) return attempt()
-    const signal = AbortSignal.any([call.options.signal, transport.closing])
     try {
       return await persist(attempt, {
         clock,
         random,
-        signal,
+        signals: [call.options.signal, transport.closing],
         mayRetry: isTransient,
         onRetry: ({ message }, delayMs) =>
           log.debug({ reason: message, method, path, delayMs }, 'a call failed; trying again'),

@@ -14,8 +14,8 @@ const MAX_RETRY_AFTER_MS = 30_000
 export interface RetryOptions {
   readonly clock: Clock
   readonly random?: (() => number) | undefined
-  /** Ends waiting. */
-  readonly signal: AbortSignal
+  /** Any of them ends waiting. */
+  readonly signals: readonly AbortSignal[]
   /** Which failures may be tried again at all. */
   readonly mayRetry: (error: PcgError) => boolean
   readonly onRetry?: ((error: PcgError, delayMs: number) => void) | undefined
@@ -31,8 +31,9 @@ export async function persist<T>(attempt: () => Promise<T>, options: RetryOption
       const delayMs = options.mayRetry(error) ? delayBefore(failures, error, options.random) : undefined
       if (delayMs === undefined) throw error
       options.onRetry?.(error, delayMs)
-      await options.clock.sleep(delayMs, options.signal).catch(() => {
-        throw cancelled(options.signal)
+      const signal = AbortSignal.any([...options.signals])
+      await options.clock.sleep(delayMs, signal).catch(() => {
+        throw cancelled(signal)
       })
     }
   }

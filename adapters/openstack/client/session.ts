@@ -86,11 +86,10 @@ export class Session {
 
   async #ask(): Promise<Token> {
     const { transport, clock, random, log, cloud } = this.#options
-    const signal = transport.closing
     const token = await persist(() => this.#askOnce(), {
       clock,
       random,
-      signal,
+      signals: [transport.closing],
       mayRetry: (error) => isTransient(error) && error.code !== 'interrupted',
       onRetry: ({ message }, delayMs) => log.debug({ reason: message, delayMs }, 'no token yet; trying again'),
     })
