@@ -1,10 +1,10 @@
 /** What a placement may name: one list for each kind, all read at once. Reads only. */
 import type { InventoryItem } from '../../resources/query.ts'
-import { PcgError } from '../../runtime/pcg-error.ts'
 import type { OpenstackCloud } from './client/cloud.ts'
 import type { QueryValue } from './client/service.ts'
 import type { ServiceType } from './client/service-type.ts'
-import { isRecord, type JsonRecord, numberAt, textAt, textsAt } from './json-value.ts'
+import { freeAddresses } from './free-addresses.ts'
+import { isRecord, type JsonRecord, textAt, textsAt } from './json-value.ts'
 import { listAll } from './listing.ts'
 import {
   flavorFrom,
@@ -58,27 +58,6 @@ export async function listInventory(cloud: OpenstackCloud, signal: AbortSignal):
     ...keypairs.map(keypairEntry),
     ...securityGroups.map((group): Entry => ({ kind: 'security-group', ...namedFrom(group), detail: {} })),
   ])
-}
-
-/** By the subnet's id; nothing where the cloud keeps that to its administrators, as it does by default. */
-async function freeAddresses(cloud: OpenstackCloud, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
-  try {
-    const list = await listAll(cloud, 'network', '/network-ip-availabilities', 'network_ip_availabilities', {}, signal)
-    const subnets = list.flatMap((network) => {
-      const of = isRecord(network) ? network.subnet_ip_availability : undefined
-      return Array.isArray(of) ? of : []
-    })
-    return new Map(
-      subnets.map((subnet) => [
-        textAt(subnet, 'subnet_id'),
-        Math.max(0, (numberAt(subnet, 'total_ips') ?? 0) - (numberAt(subnet, 'used_ips') ?? 0)),
-      ]),
-    )
-  } catch (thrown) {
-    const { code } = PcgError.from(thrown)
-    if (code === 'denied' || code === 'not-found') return new Map()
-    throw thrown
-  }
 }
 
 function flavorEntry(value: unknown): Entry {
