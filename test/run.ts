@@ -7,6 +7,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Availability } from './peers/availability.ts'
+import { startOpenstackServer } from './peers/openstack/cloud.ts'
+import { hostShared, SHARED_VARIABLE } from './peers/openstack/shared.ts'
 import { PEER_NAMES, PEERS_VARIABLE, type PeerName, preparePeer } from './peers/peer.ts'
 import { closingLines, type VitestReport } from './run-report.ts'
 
@@ -14,15 +16,17 @@ const REPOSITORY = resolve(import.meta.dirname, '..')
 
 const findings = await preparePeers()
 const folder = await mkdtemp(join(tmpdir(), 'pcg-test-'))
+const openstack = await hostShared(startOpenstackServer)
 try {
   const reportPath = join(folder, 'report.json')
-  const exitCode = await runVitest(reportPath, findings)
+  const exitCode = await runVitest(reportPath, findings, openstack.url)
   const report = await readReport(reportPath)
   const missing = Object.values(findings).some((found) => !found.available)
   for (const line of closingLines(report, findings, REPOSITORY)) console.log(line)
   if (exitCode !== 0 || report === null) process.exitCode = 1
   if (missing && process.env.CI === 'true') process.exitCode = 1
 } finally {
+  await openstack.close()
   await rm(folder, { recursive: true, force: true })
 }
 
@@ -38,13 +42,17 @@ async function preparePeers(): Promise<Record<PeerName, Availability>> {
   return found as Record<PeerName, Availability>
 }
 
-function runVitest(reportPath: string, found: Record<PeerName, Availability>): Promise<number> {
+function runVitest(
+  reportPath: string,
+  found: Record<PeerName, Availability>,
+  sharedOpenstack: string,
+): Promise<number> {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`]
   const vitest = join(REPOSITORY, 'node_modules/vitest/vitest.mjs')
   const child = spawn(process.execPath, [vitest, 'run', ...reporters, ...process.argv.slice(2)], {
     cwd: REPOSITORY,
     stdio: 'inherit',
-    env: { ...process.env, [PEERS_VARIABLE]: JSON.stringify(found) },
+    env: { ...process.env, [PEERS_VARIABLE]: JSON.stringify(found), [SHARED_VARIABLE]: sharedOpenstack },
   })
   const { promise, resolve: settle, reject } = Promise.withResolvers<number>()
   child.once('error', reject)

@@ -106,7 +106,8 @@ function addressesOf(metadata: z.infer<typeof metadataSchema>): string[] {
   )
 }
 
-function phoneHomeOf(userData: string): PhoneHomeFile | null {
+/** What the user-data's file says about phoning home; null if it writes none. */
+export function phoneHomeOf(userData: string): PhoneHomeFile | null {
   const { write_files } = cloudConfigSchema.parse(parse(userData))
   const file = write_files.find((candidate) => candidate.path === PHONE_HOME_PATH)
   return file === undefined ? null : phoneHomeSchema.parse(JSON.parse(decode(file.content, file.encoding)))

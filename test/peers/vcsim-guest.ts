@@ -5,9 +5,8 @@
  * again phones home again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Agent, request } from 'undici'
-import { z } from 'zod'
-import { type GuestInfo, type PhoneHomeFile, readGuestInfo, redacted } from './guestinfo.ts'
+import { type GuestInfo, readGuestInfo, redacted } from './guestinfo.ts'
+import { phoneHome, serveControlPlane } from './phone-home.ts'
 import type { Vcsim } from './vcsim.ts'
 import type { SimulatedVm } from './vcsim-control.ts'
 
@@ -100,68 +99,12 @@ async function boot(
     const seen = { vm: vm.name, ref: vm.ref, addresses }
     if (answer.status < 300) boots.push({ ...seen, outcome: 'accepted' })
     else boots.push({ ...seen, outcome: 'refused', ...answer })
-    if (info.userData.includes('path: /usr/local/lib/pcg/join-wanted.sh\n')) await serve(info.phoneHome, askMs, signal)
+    await serveControlPlane(info, { askMs, signal })
   } catch (error) {
     if (signal.aborted) return
     boots.push({ vm: vm.name, ref: vm.ref, addresses: [], outcome: 'unreadable', message: String(error) })
   }
 }
-
-/** Tries again while the gateway can't be reached, as `curl --retry` does. */
-async function phoneHome(
-  file: PhoneHomeFile,
-  addresses: readonly string[],
-  signal: AbortSignal,
-): Promise<{ status: number; message: string }> {
-  const dispatcher = new Agent({ connect: { ca: file.authority } })
-  try {
-    for (;;) {
-      try {
-        const { statusCode, body } = await request(file.url, {
-          method: 'POST',
-          headers: { authorization: `Bearer ${file.token}`, 'content-type': 'application/json' },
-          body: JSON.stringify({ phase: 'ready', addresses }),
-          dispatcher,
-          signal,
-        })
-        const message = await body.text()
-        if (statusCode < 500) return { status: statusCode, message }
-      } catch (error) {
-        if (signal.aborted) throw error
-      }
-      await sleep(250, undefined, { signal })
-    }
-  } finally {
-    await dispatcher.destroy()
-  }
-}
-
-/** A control plane's part until its power goes: whoever is to leave the cluster, which runs nothing here, has left. */
-async function serve(file: PhoneHomeFile, askMs: number, signal: AbortSignal): Promise<void> {
-  const dispatcher = new Agent({ connect: { ca: file.authority } })
-  const headers = { authorization: `Bearer ${file.token}`, 'content-type': 'application/json' }
-  try {
-    for (;;) {
-      await sleep(askMs, undefined, { signal })
-      try {
-        const { body } = await request(`${file.url}/join-wanted`, { headers, dispatcher, signal })
-        const { leaving } = wantedSchema.parse(await body.json())
-        for (const { name } of leaving) {
-          const report = JSON.stringify({ machine: name, outcome: 'left' })
-          const left = await request(`${file.url}/left`, { method: 'POST', headers, body: report, dispatcher, signal })
-          await left.body.dump()
-        }
-      } catch (error) {
-        // A gateway that restarts is asked again.
-        if (signal.aborted) throw error
-      }
-    }
-  } finally {
-    await dispatcher.destroy()
-  }
-}
-
-const wantedSchema = z.object({ leaving: z.array(z.object({ name: z.string() })) })
 
 /** The address that a DHCP server would give this VM: of 10.77.0.0/16, the same each time. */
 function dhcpAddress(ref: string): string {

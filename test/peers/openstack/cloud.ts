@@ -20,16 +20,18 @@ import { rm } from 'node:fs/promises'
 import type { Availability, Effort } from '../availability.ts'
 import { AdminApi } from './admin-api.ts'
 import { APIS, type ApiName, REGION, type Settings, serviceUrl } from './configuration.ts'
+import { OpenstackControl } from './control.ts'
 import { type Front, PREFIXES, startFront } from './front.ts'
 import { openstackPackages } from './packages.ts'
 import { startServices } from './processes.ts'
 import { makeProject, type OpenstackProject, type ProjectOptions } from './project.ts'
 import { addImage } from './seed.ts'
+import { askShared, SHARED_VARIABLE } from './shared.ts'
 import { adminApiOf, openstackTemplate, unpackTemplate } from './template.ts'
 
 export interface OpenstackOptions {
-  /** How long a build of a server takes; 0.3 s if not given. Only for a cloud that is not shared. */
-  readonly buildSeconds?: number
+  /** Whether it has to be one that nobody else uses; false if not given. */
+  readonly own?: boolean
   /** Whether the front speaks TLS; true if not given. */
   readonly tls?: boolean
 }
@@ -48,10 +50,13 @@ export interface OpenstackCloud {
   readonly directAuthUrl: string
   readonly settings: Settings
   newProject(options?: ProjectOptions): Promise<OpenstackProject>
+  /** Hands inside a project, from outside. */
+  control(project: Pick<OpenstackProject, 'id'>): OpenstackControl
   /** Public, of a few bytes; returns its id. `properties` are glance's: name, min_disk, min_ram, owner, … */
   addImage(properties: Readonly<Record<string, unknown>>): Promise<string>
   /** A client of ours as that user, past the front. */
   apiAs(project: Pick<OpenstackProject, 'name' | 'username' | 'password'>): AdminApi
+  /** Ends the services; where others use them, too, this one's projects lose their servers instead. */
   close(): Promise<void>
 }
 
@@ -66,9 +71,11 @@ export async function buildOpenstack(): Promise<void> {
   await openstackTemplate(await packagesFolder())
 }
 
-/** Starts one, with a front of its own. */
+/** Starts one, or joins the one that the run's test files share; with a front of its own either way. */
 export async function startOpenstack(options: OpenstackOptions = {}): Promise<OpenstackCloud> {
-  const server = await startOpenstackServer(options)
+  const shared = process.env[SHARED_VARIABLE] ?? ''
+  if (shared !== '' && options.own !== true) return openCloud(await askShared(shared), options, null)
+  const server = await startOpenstackServer()
   try {
     return await openCloud(server.settings, options, server.end)
   } catch (error) {
@@ -77,20 +84,28 @@ export async function startOpenstack(options: OpenstackOptions = {}): Promise<Op
   }
 }
 
+/** Long enough that a build is seen; a project's `control` can say otherwise. */
+const BUILD_SECONDS = 0.3
+
 export interface OpenstackServer {
   readonly settings: Settings
+  /** The services' resident memory together. */
   memoryMiB(): Promise<number>
+  /** The last words of a service that ended by itself, else null. */
+  crash(): string | null
+  /** Throws if one of them had crashed: then what the tests saw is not to be trusted. */
   end(): Promise<void>
 }
 
 /** The services without a front. */
-export async function startOpenstackServer(options: OpenstackOptions = {}): Promise<OpenstackServer> {
+export async function startOpenstackServer(): Promise<OpenstackServer> {
   const settings = await unpackTemplate(await packagesFolder())
   try {
-    const services = await startServices(settings, { buildSeconds: options.buildSeconds ?? 0.3 })
+    const services = await startServices(settings, { buildSeconds: BUILD_SECONDS })
     return {
       settings,
       memoryMiB: services.memoryMiB,
+      crash: services.crash,
       async end() {
         const crash = services.crash()
         await services.end()
@@ -104,14 +119,18 @@ export async function startOpenstackServer(options: OpenstackOptions = {}): Prom
   }
 }
 
+/** `end` ends the services; null: others use them, too. */
 async function openCloud(
   settings: Settings,
   options: OpenstackOptions,
-  end: () => Promise<void>,
+  end: (() => Promise<void>) | null,
 ): Promise<OpenstackCloud> {
   const services = Object.fromEntries(APIS.map((name) => [name, serviceUrl(settings, name)])) as Record<ApiName, string>
   const front = await startFront({ services, tls: options.tls ?? true })
   const api = adminApiOf(settings)
+  const projects: OpenstackProject[] = []
+  const control = ({ id }: Pick<OpenstackProject, 'id'>): OpenstackControl =>
+    new OpenstackControl(api, { projectId: id, folder: settings.folder })
   const userApi = (username: string, password: string, project: string): AdminApi =>
     new AdminApi({ urls: services, username, password, project })
   return {
@@ -123,12 +142,18 @@ async function openCloud(
     api,
     directAuthUrl: `${services.keystone}/v3`,
     settings,
-    newProject: (project) => makeProject(api, userApi, project),
+    async newProject(wanted) {
+      const project = await makeProject(api, userApi, wanted)
+      projects.push(project)
+      return project
+    },
+    control,
     addImage: (properties) => addImage(api, { visibility: 'public', ...properties }),
     apiAs: ({ name, username, password }) => userApi(username, password, name),
     async close() {
       await front.close()
-      await end()
+      if (end === null) await Promise.allSettled(projects.map((project) => control(project).deleteServers()))
+      else await end()
     },
   }
 }

@@ -87,18 +87,21 @@ export async function makeProject(
   }
   const asUser = userApi(user.name, password, name)
   const setQuota = (change: QuotaChange): Promise<void> => changeQuota(admin, project.id, change)
-  await setQuota({
-    compute: { ...QUOTA.compute, ...options.quota?.compute },
-    network: { ...QUOTA.network, ...options.quota?.network },
-    volume: { ...QUOTA.volume, ...options.quota?.volume },
-  })
+  const [network] = await Promise.all([
+    options.network === false ? null : makeNetwork(admin, project.id),
+    setQuota({
+      compute: { ...QUOTA.compute, ...options.quota?.compute },
+      network: { ...QUOTA.network, ...options.quota?.network },
+      volume: { ...QUOTA.volume, ...options.quota?.volume },
+    }),
+  ])
   return {
     id: project.id,
     name,
     userId: user.id,
     username: user.name,
     password,
-    network: options.network === false ? null : await makeNetwork(admin, project.id),
+    network,
     setQuota,
     async applicationCredential() {
       const credential = { name: `credential-${randomBytes(4).toString('hex')}` }
