@@ -9,7 +9,7 @@ import type { Service } from './service.ts'
 import { ServiceClient } from './service-client.ts'
 import { type ServiceType, serviceTypes } from './service-type.ts'
 import { Session } from './session.ts'
-import type { Token } from './token.ts'
+import type { Token, UsedApplicationCredential } from './token.ts'
 import { Transport } from './transport.ts'
 
 const REQUESTS_IN_FLIGHT = 20
@@ -24,6 +24,9 @@ export interface Identity {
   readonly roles: readonly string[]
   /** As keystone says, `2026-11-22T17:00:00.000000Z`. */
   readonly expiresAt: string
+  readonly applicationCredential: UsedApplicationCredential | undefined
+  /** By how much keystone's clock is ahead of ours, to the second; negative if behind. */
+  readonly clockAheadMs: number
   /** In the catalog for the region and interface, or given an endpoint. */
   readonly services: readonly ServiceType[]
 }
@@ -80,6 +83,8 @@ function identityOf(token: Token, options: CloudOptions): Identity {
     userName: token.user.name,
     roles: token.roles,
     expiresAt: token.expiresAt,
+    applicationCredential: token.applicationCredential,
+    clockAheadMs: token.clockAheadMs,
     services: serviceTypes().filter((type) => hasEndpoint(token.catalog, type, options)),
   }
 }

@@ -10,6 +10,9 @@ const tokenSchema = z.object({
     user: z.object({ id: z.string(), name: z.string() }),
     project: z.object({ id: z.string(), name: z.string() }).optional(),
     roles: z.array(z.object({ name: z.string() })).default([]),
+    application_credential: z
+      .object({ id: z.string(), name: z.string().default(''), restricted: z.boolean().default(true) })
+      .optional(),
     catalog: z
       .array(
         z.object({
@@ -41,6 +44,14 @@ export interface CatalogEntry {
   readonly endpoints: readonly CatalogEndpoint[]
 }
 
+/** The one that a token was made from. */
+export interface UsedApplicationCredential {
+  readonly id: string
+  readonly name: string
+  /** It can't make or delete further ones. */
+  readonly restricted: boolean
+}
+
 /** What keystone gave; `value` is the secret. */
 export interface Token {
   readonly value: string
@@ -51,6 +62,9 @@ export interface Token {
   readonly user: { readonly id: string; readonly name: string }
   readonly project: { readonly id: string; readonly name: string } | undefined
   readonly roles: readonly string[]
+  readonly applicationCredential: UsedApplicationCredential | undefined
+  /** By how much keystone's clock is ahead of ours, to the second; negative if behind. */
+  readonly clockAheadMs: number
   readonly catalog: readonly CatalogEntry[]
 }
 
@@ -72,6 +86,8 @@ export function readToken(value: string | undefined, body: unknown, now: number)
     user: { id: token.user.id, name: token.user.name },
     project: token.project && { id: token.project.id, name: token.project.name },
     roles: token.roles.map(({ name }) => name),
+    applicationCredential: token.application_credential,
+    clockAheadMs: Date.parse(token.issued_at) - now,
     catalog: token.catalog.map(({ type, endpoints }) => ({
       type,
       endpoints: endpoints.map((endpoint) => ({
