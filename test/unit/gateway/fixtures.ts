@@ -82,6 +82,37 @@ export function cluster(
   })
 }
 
+export interface OpenstackOver {
+  readonly workers?: number
+  readonly pools?: readonly string[]
+  readonly driftPolicy?: 'alert' | 'heal'
+  readonly endpoint?: object
+  readonly access?: object
+}
+
+export function openstackCluster(over: OpenstackOver = {}): Cluster {
+  const { workers = 1, pools = ['workers'], endpoint = { type: 'floating-ip', network: 'public' }, access } = over
+  return parsed({
+    apiVersion: 'pcg/v1',
+    kind: 'Cluster',
+    metadata: { name: 'prod' },
+    spec: {
+      account: 'lab',
+      profile: 'base',
+      placement: {
+        cloud: 'openstack',
+        image: 'debian-12',
+        network: { type: 'create', cidr: '10.1.0.0/24', router: 'public' },
+        ...(access === undefined ? {} : { access }),
+      },
+      controlPlane: { count: 1, flavor: 'm1.large' },
+      workers: pools.map((name) => ({ name, count: workers, flavor: 'm1.small' })),
+      network: { endpoint },
+      driftPolicy: over.driftPolicy ?? 'heal',
+    },
+  })
+}
+
 function parsed<R extends Resource>(resource: unknown): R {
   return resourceSchema.parse(resource) as R
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Adapter } from '../../../adapters/adapter.ts'
@@ -18,6 +18,7 @@ import { type Clock, systemClock } from '../../../runtime/clock.ts'
 import { silentLog } from '../../../runtime/log.ts'
 
 export const OWNER = 'acme/site-1'
+const QUICK = { create: 5, power: 2, boot: 5, delete: 5, ask: 60_000 }
 
 /** A sandbox account whose machines are there in milliseconds. */
 export function account(over: Partial<CloudAccount['spec']> = {}): CloudAccount {
@@ -28,11 +29,29 @@ export function account(over: Partial<CloudAccount['spec']> = {}): CloudAccount 
     spec: {
       cloud: 'sandbox',
       gateway: 'site-1',
-      latencyMs: { create: 5, power: 2, boot: 5, delete: 5, ask: 60_000 },
+      latencyMs: QUICK,
       ...over,
     },
   })
 }
+
+/** An account of a cloud with foundations; `credentials` says by which ones. */
+export function openstackAccount(credentials = 'first'): CloudAccount {
+  return cloudAccountSchema.parse({
+    apiVersion: 'pcg/v1',
+    kind: 'CloudAccount',
+    metadata: { name: 'lab' },
+    spec: {
+      cloud: 'openstack',
+      gateway: 'site-1',
+      authUrl: 'https://keystone.example:5000',
+      scope: { projectId: 'p' },
+      sealed: `pcg-hpke-v1.a.b.${credentials}`,
+    },
+  })
+}
+
+const STATE_FILES = ['state.db', 'state.db-wal']
 
 /** A gateway's orchestrator over a sandbox, without a tunnel: commands are journalled as the inbox would. */
 export class Site {
@@ -45,6 +64,13 @@ export class Site {
   #intake: PhoneHomeJournal | null = null
   #generation = 0
   #aheadMs = 0
+  /** Where to die, and what then tells that it came to that. */
+  #crash: { readonly point: string; readonly died: PromiseWithResolvers<void> } | null = null
+  /** Each boundary that was passed. */
+  readonly boundaries: string[] = []
+  /** Rises with each start: what an older one still does, it no longer does to the cloud. */
+  #life = 0
+  #dead = false
 
   /** The system's, and ahead of it by what was let pass. */
   readonly clock: Clock = { ...systemClock, now: () => systemClock.now() + this.#aheadMs }
@@ -95,6 +121,67 @@ export class Site {
     await this.#begin()
   }
 
+  /** Dies at the boundary, once it is come to: nothing that is not on disk then is ever known again. */
+  dieAt(point: string): Promise<void> {
+    const died = Promise.withResolvers<void>()
+    this.#crash = { point, died }
+    return died.promise
+  }
+
+  /** Starts from what was on disk when it died. */
+  async revive(): Promise<void> {
+    await this.#end()
+    for (const file of STATE_FILES) rmSync(join(this.folder, file), { force: true })
+    for (const file of STATE_FILES)
+      if (existsSync(join(this.folder, 'crash', file)))
+        copyFileSync(join(this.folder, 'crash', file), join(this.folder, file))
+    this.#dead = false
+    this.journal = Journal.open(join(this.folder, 'state.db'), this.clock)
+    await this.#begin()
+  }
+
+  #boundary(point: string): void {
+    this.#assertAlive(this.#life)
+    this.boundaries.push(point)
+    if (this.#crash?.point !== point) return
+    const { died } = this.#crash
+    this.#crash = null
+    rmSync(join(this.folder, 'crash'), { recursive: true, force: true })
+    mkdirSync(join(this.folder, 'crash'))
+    for (const file of STATE_FILES)
+      if (existsSync(join(this.folder, file))) copyFileSync(join(this.folder, file), join(this.folder, 'crash', file))
+    this.#dead = true
+    died.resolve()
+    this.#assertAlive(this.#life)
+  }
+
+  #assertAlive(life: number): void {
+    if (this.#dead || life !== this.#life) throw new Error('the gateway is dead')
+  }
+
+  /** The dead call no cloud. */
+  #mortal(adapter: Adapter): Adapter {
+    const life = this.#life
+    const mortal =
+      <A extends unknown[], T>(call: (...given: A) => Promise<T>) =>
+      async (...given: A): Promise<T> => {
+        this.#assertAlive(life)
+        return call(...given)
+      }
+    const { foundations } = adapter
+    return {
+      ...adapter,
+      start: mortal(adapter.start),
+      observe: mortal(adapter.observe),
+      poll: mortal(adapter.poll),
+      foundations: foundations && {
+        plan: foundations.plan,
+        observe: mortal(foundations.observe),
+        start: mortal(foundations.start),
+      },
+    }
+  }
+
   /** As if so much time had passed: whatever waits looks again. */
   pass(ms: number): void {
     this.#aheadMs += ms
@@ -134,6 +221,7 @@ export class Site {
   }
 
   async #begin(): Promise<void> {
+    this.#life++
     const intake = Promise.withResolvers<PhoneHomeJournal>()
     const phoneHome = await startPhoneHome({
       host: '127.0.0.1',
@@ -172,15 +260,16 @@ export class Site {
       journal: this.journal,
       owner: OWNER,
       createAdapter: async ({ spec }) => {
-        if (spec.cloud !== 'sandbox') throw new Error('this site has a sandbox alone')
-        const adapter = this.#wrap(
-          createSandboxAdapter(spec, { cloud: this.cloud, clock: systemClock, log: silentLog }),
+        const sandbox = spec.cloud === 'sandbox' ? spec : account().spec
+        if (sandbox.cloud !== 'sandbox' || spec.cloud === 'vsphere') throw new Error('this site has no vCenter')
+        const adapter = this.#mortal(
+          this.#wrap(createSandboxAdapter(sandbox, { cloud: this.cloud, clock: systemClock, log: silentLog })),
         )
         this.made.push(adapter)
         return adapter
       },
       phoneHome: { url, authority },
-      boundary: () => undefined,
+      boundary: (point) => this.#boundary(point),
       clock: this.clock,
       log: silentLog,
     })
