@@ -34,7 +34,7 @@ export function outcomeOf(thrown: unknown, { words }: Attempt): Outcome {
     case 'capacity':
       return again('capacity', message, fault)
     case 'conflict':
-      if (fault === undefined) return { kind: 'fatal', reason: 'Ambiguous', message, remedy: error.remedy ?? CORRECT }
+      if (fault === undefined) return { kind: 'fatal', reason: 'Conflict', message, remedy: error.remedy ?? CORRECT }
       return isLocked(fault) ? lockedOutcome(message) : again('busy', message, fault)
     case 'denied':
       return {

@@ -1,0 +1,128 @@
+/** OpenStack: machines are servers with ports and volumes of their own. See adapters/adapter.ts for what is promised. */
+import type { OpenstackAccountSpec } from '../../resources/cloud-account.ts'
+import type { Finding, InventoryItem } from '../../resources/query.ts'
+import type {
+  Adapter,
+  AdapterContext,
+  AdapterDependencies,
+  Change,
+  ExternalObject,
+  FoundationSpec,
+  MachineSpec,
+  Outcome,
+} from '../adapter.ts'
+import { cloudOptionsOf } from './account.ts'
+import { throwIfAborted } from './client/cancellation.ts'
+import { type OpenstackCloud, openCloud } from './client/cloud.ts'
+import type { OpenstackCredentials } from './client/credentials.ts'
+import { listInventory } from './inventory.ts'
+import type { OpenstackMachineStep } from './machine/machine-step.ts'
+import { observeMachine } from './machine/observe.ts'
+import type { OpenstackObserved } from './machine/observed.ts'
+import { planMachine } from './machine/plan.ts'
+import { pollMachine } from './machine/poll.ts'
+import { ServerFeed } from './machine/server-feed.ts'
+import { Site } from './machine/site.ts'
+import { startMachineStep } from './machine/steps.ts'
+import { parseToken } from './machine/token.ts'
+import { Turns } from './machine/turns.ts'
+import { watchMachines } from './machine/watch.ts'
+import { Names } from './names.ts'
+import { ownedObjects } from './owned.ts'
+
+/** Nova's API workers take requests in parallel, and its scheduler one after the other: more at once only wait there. */
+const CONCURRENCY = 32
+/** Between questions about single volumes, load balancers and their members, whoever asks. */
+const QUESTION_GAP_MS = 100
+
+/** An adapter for one project with one set of credentials; nothing is sent before it is first used. */
+export function createOpenstackAdapter(
+  spec: OpenstackAccountSpec,
+  credentials: OpenstackCredentials,
+  dependencies: AdapterDependencies,
+): Adapter<OpenstackMachineStep, OpenstackObserved> {
+  return new OpenstackAdapter(spec, credentials, dependencies)
+}
+
+class OpenstackAdapter implements Adapter<OpenstackMachineStep, OpenstackObserved> {
+  readonly cloud = 'openstack'
+  readonly concurrency = CONCURRENCY
+  readonly foundations = null
+  readonly #cloud: OpenstackCloud
+  readonly #site: Site
+  readonly #feed: ServerFeed
+  readonly #turns: Turns
+  readonly #dependencies: AdapterDependencies
+
+  constructor(spec: OpenstackAccountSpec, credentials: OpenstackCredentials, dependencies: AdapterDependencies) {
+    const { clock, log } = dependencies
+    const cloud = openCloud(cloudOptionsOf(spec), credentials, { clock, log })
+    const names = new Names(cloud, clock)
+    this.#cloud = cloud
+    this.#site = new Site({
+      names,
+      clock,
+      groundOf: async (spec, signal) => {
+        if (spec.placement.cloud !== 'openstack' || spec.placement.network.type !== 'existing')
+          throw new Error('no ground')
+        const network = await names.network(spec.placement.network.network, signal)
+        const subnet = await names.subnet(network.id, spec.placement.network.subnet, signal)
+        return { networkId: network.id, subnetId: subnet.id, securityGroupIds: [] }
+      },
+    })
+    this.#feed = new ServerFeed({ cloud, clock, log })
+    this.#turns = new Turns(clock, QUESTION_GAP_MS)
+    this.#dependencies = dependencies
+  }
+
+  async verify(_context: AdapterContext): Promise<Finding[]> {
+    return []
+  }
+
+  async inventory({ signal }: AdapterContext): Promise<InventoryItem[]> {
+    return listInventory(this.#cloud, signal)
+  }
+
+  async preflight(
+    _machines: readonly MachineSpec[],
+    { signal }: AdapterContext,
+    _foundation?: FoundationSpec,
+  ): Promise<Finding[]> {
+    throwIfAborted(signal)
+    return []
+  }
+
+  plan(spec: MachineSpec, observed: OpenstackObserved | null): OpenstackMachineStep[] {
+    return planMachine(spec, observed)
+  }
+
+  async observe(spec: MachineSpec, { signal }: AdapterContext): Promise<OpenstackObserved | null> {
+    return observeMachine(this.#cloud, this.#site, spec, signal)
+  }
+
+  async start(step: OpenstackMachineStep, spec: MachineSpec, context: AdapterContext): Promise<Outcome> {
+    return startMachineStep({ cloud: this.#cloud, site: this.#site }, step, spec, context)
+  }
+
+  async poll(token: string, { signal }: AdapterContext): Promise<Outcome> {
+    throwIfAborted(signal)
+    const parsed = parseToken(token)
+    if (parsed === undefined) return { kind: 'unknown', message: `${token} is nothing that goes on in OpenStack` }
+    const { clock } = this.#dependencies
+    const tools = { cloud: this.#cloud, feed: this.#feed, turns: this.#turns, now: () => clock.now() }
+    return pollMachine(tools, parsed, signal)
+  }
+
+  watch(gateway: string, { signal }: AdapterContext): AsyncIterable<Change> {
+    return watchMachines(this.#feed, gateway, signal)
+  }
+
+  owned(gateway: string, { signal }: AdapterContext): AsyncIterable<ExternalObject> {
+    return ownedObjects(this.#cloud, gateway, signal)
+  }
+
+  async close(): Promise<void> {
+    await this.#feed.close()
+    await this.#cloud.close()
+  }
+}
