@@ -31,7 +31,7 @@ function vipSteps(spec: FoundationSpec, { vipPort, groups }: Standing): Foundati
   const fits =
     vipAddress(vipPort) !== undefined &&
     (address === undefined || vipAddress(vipPort) === address) &&
-    groupIds.every((id) => vipPort.securityGroupIds.includes(id))
+    (!vipPort.secured || groupIds.every((id) => vipPort.securityGroupIds.includes(id)))
   return fits ? [] : [{ kind: 'update-vip-port', summary: `set ${words} right`, creates: [] }]
 }
 

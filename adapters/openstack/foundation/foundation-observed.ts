@@ -54,6 +54,8 @@ export interface FoundServerGroup extends Found {
 export interface FoundVipPort extends Found {
   readonly fixedIps: readonly { readonly subnetId: string; readonly address: string }[]
   readonly securityGroupIds: readonly string[]
+  /** False on a network without: then there can be no groups on it. */
+  readonly secured: boolean
 }
 
 export interface FoundFloatingIp extends Found {
@@ -62,6 +64,8 @@ export interface FoundFloatingIp extends Found {
   readonly portId: string | undefined
   /** False for one that the user brought: it carries no mark of this foundation, and outlives it. */
   readonly ours: boolean
+  /** Whose mark it carries if not ours, in words. */
+  readonly claimedBy: string | undefined
 }
 
 export interface FoundListener {
@@ -73,7 +77,6 @@ export interface FoundListener {
 }
 
 export interface FoundLoadBalancer extends Found {
-  readonly name: string
   /** The driver behind it: `amphora`, `ovn`. */
   readonly provider: string
   /** Octavia's: `ACTIVE`, `ERROR`, `PENDING_UPDATE`, … */
