@@ -173,16 +173,18 @@ describe('a call', () => {
     expect(await one.find('/after', { signal: SIGNAL })).toBeUndefined()
   })
 
-  it('ends when the client is closed, and sends nothing after', async () => {
+  it.each(['get', 'post'] as const)('ends a %s when the client is closed, and sends nothing after', async (method) => {
     const client = cloud.client()
-    cloud.on('GET', PORTS, () => {
+    const ports = client.service('network')
+    const options = { signal: SIGNAL }
+    const call = () => (method === 'get' ? ports.get('/ports', options) : ports.post('/ports', {}, options))
+    cloud.on(method.toUpperCase(), PORTS, () => {
       void client.close()
       return never()
     })
-    const { network: closing } = { network: client.service('network') }
-    expect(await rejection(closing.get('/ports', { signal: SIGNAL }))).toMatchObject({ code: 'cancelled' })
+    expect(await rejection(call())).toMatchObject({ code: 'cancelled' })
     const before = cloud.asked.length
-    expect(await rejection(closing.get('/ports', { signal: SIGNAL }))).toMatchObject({ code: 'cancelled' })
+    expect(await rejection(call())).toMatchObject({ code: 'cancelled' })
     expect(await rejection(client.identity(SIGNAL))).toMatchObject({ code: 'cancelled' })
     expect(cloud.asked).toHaveLength(before)
   })

@@ -79,6 +79,8 @@ describe('a session', () => {
       userName: 'pcg',
       roles: ['member'],
       expiresAt: '2026-11-22T13:00:00.000Z',
+      applicationCredential: undefined,
+      clockAheadMs: 0,
       services: ['compute', 'network', 'image', 'block-storage', 'identity', 'placement'],
     })
     expect(await client.has('block-storage', SIGNAL)).toBe(true)
@@ -151,6 +153,7 @@ describe('a session', () => {
     await servers(client)
     await servers(client)
     expect(cloud.tokens).toBe(1)
+    expect((await client.identity(SIGNAL)).clockAheadMs).toBe(-24 * HOUR_MS)
   })
 
   it('fails a call whose token is refused twice, without a third try', async () => {
