@@ -8,6 +8,7 @@ import type {
   Change,
   ExternalObject,
   FoundationSpec,
+  Foundations,
   MachineSpec,
   Outcome,
 } from '../adapter.ts'
@@ -15,6 +16,14 @@ import { cloudOptionsOf } from './account.ts'
 import { throwIfAborted } from './client/cancellation.ts'
 import { type OpenstackCloud, openCloud } from './client/cloud.ts'
 import type { OpenstackCredentials } from './client/credentials.ts'
+import type { OpenstackFoundation } from './foundation/foundation-observed.ts'
+import type { FoundationStep } from './foundation/foundation-step.ts'
+import { createFoundations } from './foundation/foundations.ts'
+import { groundOf } from './foundation/ground.ts'
+import { isBalancerToken, pollBalancer } from './foundation/load-balancer-wait.ts'
+import { observeFoundation } from './foundation/observe.ts'
+import { ServerGroups } from './foundation/server-groups.ts'
+import type { World } from './foundation/world.ts'
 import { listInventory } from './inventory.ts'
 import type { OpenstackMachineStep } from './machine/machine-step.ts'
 import { observeMachine } from './machine/observe.ts'
@@ -29,6 +38,8 @@ import { Turns } from './machine/turns.ts'
 import { watchMachines } from './machine/watch.ts'
 import { Names } from './names.ts'
 import { ownedObjects } from './owned.ts'
+import { preflightMachines } from './preflight.ts'
+import { verifyAccount } from './verify.ts'
 
 /** Nova's API workers take requests in parallel, and its scheduler one after the other: more at once only wait there. */
 const CONCURRENCY = 32
@@ -47,7 +58,11 @@ export function createOpenstackAdapter(
 class OpenstackAdapter implements Adapter<OpenstackMachineStep, OpenstackObserved> {
   readonly cloud = 'openstack'
   readonly concurrency = CONCURRENCY
-  readonly foundations = null
+  readonly foundations: Foundations<FoundationStep, OpenstackFoundation>
+  readonly #spec: OpenstackAccountSpec
+  readonly #credentials: OpenstackCredentials
+  readonly #names: Names
+  readonly #world: World
   readonly #cloud: OpenstackCloud
   readonly #site: Site
   readonly #feed: ServerFeed
@@ -58,25 +73,21 @@ class OpenstackAdapter implements Adapter<OpenstackMachineStep, OpenstackObserve
     const { clock, log } = dependencies
     const cloud = openCloud(cloudOptionsOf(spec), credentials, { clock, log })
     const names = new Names(cloud, clock)
+    this.#spec = spec
+    this.#credentials = credentials
     this.#cloud = cloud
-    this.#site = new Site({
-      names,
-      clock,
-      groundOf: async (spec, signal) => {
-        if (spec.placement.cloud !== 'openstack' || spec.placement.network.type !== 'existing')
-          throw new Error('no ground')
-        const network = await names.network(spec.placement.network.network, signal)
-        const subnet = await names.subnet(network.id, spec.placement.network.subnet, signal)
-        return { networkId: network.id, subnetId: subnet.id, securityGroupIds: [] }
-      },
-    })
+    this.#names = names
+    this.#site = new Site({ names, clock, groundOf: (machine, signal) => groundOf(cloud, machine, signal, names) })
+    this.#world = { cloud, names, clock, serverGroups: new ServerGroups(cloud, clock) }
+    this.foundations = createFoundations({ cloud, names, clock, log })
     this.#feed = new ServerFeed({ cloud, clock, log })
     this.#turns = new Turns(clock, QUESTION_GAP_MS)
     this.#dependencies = dependencies
   }
 
-  async verify(_context: AdapterContext): Promise<Finding[]> {
-    return []
+  async verify({ signal }: AdapterContext): Promise<Finding[]> {
+    const { clock } = this.#dependencies
+    return verifyAccount({ cloud: this.#cloud, spec: this.#spec, credentials: this.#credentials, clock }, signal)
   }
 
   async inventory({ signal }: AdapterContext): Promise<InventoryItem[]> {
@@ -84,12 +95,13 @@ class OpenstackAdapter implements Adapter<OpenstackMachineStep, OpenstackObserve
   }
 
   async preflight(
-    _machines: readonly MachineSpec[],
+    machines: readonly MachineSpec[],
     { signal }: AdapterContext,
-    _foundation?: FoundationSpec,
+    foundation?: FoundationSpec,
   ): Promise<Finding[]> {
-    throwIfAborted(signal)
-    return []
+    const observeOne = (spec: FoundationSpec, within: AbortSignal) => observeFoundation(this.#world, spec, within)
+    const dependencies = { cloud: this.#cloud, names: this.#names, observeFoundation: observeOne }
+    return preflightMachines(dependencies, machines, foundation, signal)
   }
 
   plan(spec: MachineSpec, observed: OpenstackObserved | null): OpenstackMachineStep[] {
@@ -106,6 +118,7 @@ class OpenstackAdapter implements Adapter<OpenstackMachineStep, OpenstackObserve
 
   async poll(token: string, { signal }: AdapterContext): Promise<Outcome> {
     throwIfAborted(signal)
+    if (isBalancerToken(token)) return pollBalancer(this.#cloud, this.#dependencies.clock, token, signal)
     const parsed = parseToken(token)
     if (parsed === undefined) return { kind: 'unknown', message: `${token} is nothing that goes on in OpenStack` }
     const { clock } = this.#dependencies

@@ -4,7 +4,7 @@
  * server group nothing but its name.
  */
 import { createHash } from 'node:crypto'
-import type { OwnerMark } from '../adapter.ts'
+import type { MachineUid, OwnerMark } from '../adapter.ts'
 
 const PATTERN = /^pcg:v1 gateway=(\S+) cluster=(\S+) machine=([0-9a-f-]{36})(?: (?:pool|part)=(\S+))?$/
 
@@ -50,6 +50,10 @@ export function readMarkMetadata(metadata: Readonly<Record<string, unknown>> | u
 /** Of a server: to find it by its machine, and all of a gateway's. A tag has at most 60 characters, and no slash. */
 export function machineTag({ machine }: Pick<OwnerMark, 'machine'>): string {
   return `pcg-machine.${machine}`
+}
+
+export function machineOfTags(tags: readonly string[]): MachineUid | undefined {
+  return tags.flatMap((tag) => /^pcg-machine\.(.+)$/.exec(tag)?.[1] ?? [])[0]
 }
 
 export function gatewayTag(gateway: string): string {

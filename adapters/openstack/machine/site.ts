@@ -4,20 +4,13 @@ import type { Clock } from '../../../runtime/clock.ts'
 import { PcgError } from '../../../runtime/pcg-error.ts'
 import type { MachineSpec } from '../../adapter.ts'
 import { faultOf } from '../client/openstack-fault.ts'
+import type { Ground } from '../foundation/ground.ts'
 import type { NamedFlavor } from '../named.ts'
 import type { Names } from '../names.ts'
 import type { Wanted } from './observed.ts'
 
 /** Machines of one cluster are made by the hundred, and stand on the same. */
 const FRESH_MS = 30_000
-
-export interface Ground {
-  readonly networkId: string
-  readonly subnetId: string
-  readonly securityGroupIds: readonly string[]
-  readonly serverGroupId?: string
-  readonly loadBalancerPoolId?: string
-}
 
 export interface SiteOptions {
   readonly names: Names

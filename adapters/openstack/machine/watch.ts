@@ -1,7 +1,7 @@
 /** Changes of one gateway's machines, from the feed of all servers. */
 import type { Change, MachineUid } from '../../adapter.ts'
 import { cancelled } from '../client/cancellation.ts'
-import { gatewayTag } from '../owner-mark.ts'
+import { gatewayTag, machineOfTags } from '../owner-mark.ts'
 import type { SeenServer } from './seen.ts'
 import type { ServerBatch, ServerFeed } from './server-feed.ts'
 
@@ -73,7 +73,7 @@ function machineOf({ owner, tags }: SeenServer, gateway: string): MachineUid | u
   if (owner !== undefined) return owner.gateway === gateway ? owner.machine : undefined
   // Somebody took its metadata away, and not its tags.
   if (!tags.includes(gatewayTag(gateway))) return undefined
-  return tags.flatMap((tag) => /^pcg-machine\.(.+)$/.exec(tag)?.[1] ?? [])[0]
+  return machineOfTags(tags)
 }
 
 function stateOf({ status, task, updated, flavor, floatingAddresses, locked }: SeenServer): string {
