@@ -3,7 +3,8 @@
  * - nova, neutron, octavia: `"servers_links": [{"rel": "next", "href": "…"}]`; cinder's name may be another one (`volume_type_links` of `volume_types`)
  * - keystone: `"links": {"next": "…" or null}`
  * - glance: `"next": "/v2/images?marker=…"`
- * - those that say nothing are asked with the last item as marker, while pages are full.
+ * - those that say nothing are asked with the last item as marker, while pages are full; or, where the query has an `offset`
+ *   (nova's server groups), from there on until a page is empty.
  * Of a link only its query counts: it is followed on the endpoint that the list came from. Pure but for `readPages`.
  */
 import { PcgError } from '../../../runtime/pcg-error.ts'
@@ -46,6 +47,9 @@ export function nextQuery(
   const link = nextLink(answer, key)
   if (link === 'last') return undefined
   if (link !== undefined) return queryOf(link)
+  if (query?.offset !== undefined) {
+    return items.length === 0 ? undefined : { ...query, offset: Number(query.offset) + items.length }
+  }
   const limit = Number(query?.limit)
   const marker = field(items.at(-1), 'id') ?? field(items.at(-1), 'uuid')
   if (items.length !== limit || typeof marker !== 'string') return undefined

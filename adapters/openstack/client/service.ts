@@ -59,7 +59,7 @@ export interface Service {
   /** True if it was there, false if not (any more). After a lost reply false may mean that this very call deleted it. */
   delete(path: string, options: CallOptions): Promise<boolean>
   /**
-   * Page by page, whichever way the service has: links or markers. A page may be empty.
+   * Page by page, whichever way the service has: links or markers; or offsets, where the query begins with `offset: 0`. A page may be empty.
    * @param key where the items are in an answer: `servers`
    */
   pages<T = unknown>(path: string, key: string, options: CallOptions): AsyncIterable<readonly T[]>

@@ -77,6 +77,15 @@ describe('a list in pages', () => {
     expect(await read('compute', '/flavors', 'flavors', { limit: 1 })).toEqual(['a', 'b', 'c', 'd', 'e', ''])
   })
 
+  it('by offset where its query has one, even if pages are smaller than asked for', async () => {
+    cloud.on('GET', '/compute/v2.1/os-server-groups', ({ query }) => {
+      const from = Number(query.get('offset'))
+      return { body: { server_groups: ALL.slice(from, from + 2) } }
+    })
+    const query = { limit: 500, offset: 0 }
+    expect(await read('compute', '/os-server-groups', 'server_groups', query)).toEqual(['ab', 'cd', 'e', ''])
+  })
+
   it('in one page where neither links nor a limit lead on', async () => {
     cloud.on('GET', '/compute/v2.1/keys', () => ({ body: { keys: ALL } }))
     expect(await read('compute', '/keys', 'keys')).toEqual(['abcde'])
