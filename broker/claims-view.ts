@@ -1,6 +1,6 @@
 /** What is stored, as `disputedClaims` looks at it. */
 import { addressNumber, rangesOf } from '../resources/ip-ranges.ts'
-import type { Claimant, ClaimsView } from './claims.ts'
+import { type Claimant, type ClaimsView, type EndpointHolder, hasOwnNetwork } from './claims.ts'
 import { gatewayOf, type RoutingView } from './routing.ts'
 import type { BrokerStore } from './store/broker-store.ts'
 
@@ -43,7 +43,16 @@ export function claimsView({ resources, machines }: BrokerStore, tenant: string,
   return {
     gatewayOf: gatewayOfCluster,
     usersOf,
-    holdersOf: (address) => claimants(resources.virtualIpHolders(tenant, address)),
+    holdersOf: (address) =>
+      resources.endpointHolders(tenant, address).flatMap((name): EndpointHolder[] => {
+        const found = resources.get(tenant, 'Cluster', name)?.resource
+        if (found?.kind !== 'Cluster') return []
+        const { account, placement, network } = found.spec
+        const { type } = network.endpoint
+        if (type !== 'virtual-ip' && type !== 'floating-ip') return []
+        const gateway = gatewayOfAccount(account)
+        return [{ cluster: name, gateway, account, type, ownNetwork: hasOwnNetwork(placement) }]
+      }),
   }
 }
 

@@ -8,7 +8,7 @@ import type { Page, PageRequest } from './page.ts'
 import type { Sessions } from './sessions.ts'
 import type { BrokerStore } from './store/broker-store.ts'
 import type { NewEvent, StoredEvent } from './store/event-store.ts'
-import type { StoredMachine } from './store/machine-store.ts'
+import type { StoredEntry, StoredMachine } from './store/machine-store.ts'
 import type { StoredResource } from './store/resource-store.ts'
 
 export interface ResourceItem {
@@ -89,9 +89,20 @@ export class Items {
 
   /** Oldest first. Throws `not-found` for a machine that never was, or is gone. */
   timeline(tenant: string, name: string): TimelineEntry[] {
-    const entries = this.#options.store.machines.timeline(tenant, name).map(({ entry }) => entry)
+    const entries = this.#timeline(tenant, name).filter(({ cluster }) => cluster !== name)
     if (entries.length === 0) this.machine(tenant, name)
-    return entries
+    return entries.map(({ entry }) => entry)
+  }
+
+  /** What was done to the cluster itself: to what its machines stand on. Oldest first. Throws `not-found`. */
+  clusterTimeline(tenant: string, name: string): TimelineEntry[] {
+    if (this.#options.store.resources.get(tenant, 'Cluster', name) === undefined)
+      throw notFound({ kind: 'Cluster', name })
+    return this.#timeline(tenant, name).flatMap(({ cluster, entry }) => (cluster === name ? [entry] : []))
+  }
+
+  #timeline(tenant: string, name: string): StoredEntry[] {
+    return this.#options.store.machines.timeline(tenant, name)
   }
 
   async #gatewayStatus(identity: GatewayIdentity): Promise<GatewayStatus | null> {

@@ -1,4 +1,5 @@
 /** Which resources a resource names, and what it must not change. Pure. */
+import type { ClusterSpec } from '../resources/cluster.ts'
 import type { Kind, Resource, ResourceKey } from '../resources/resource.ts'
 import type { ErrorDetail } from '../runtime/pcg-error.ts'
 
@@ -100,8 +101,30 @@ function permanentFields(resource: Resource): { field: string; value: string }[]
       return [
         { field: 'spec.account', value: resource.spec.account },
         { field: 'spec.placement.cloud', value: resource.spec.placement.cloud },
+        ...networkFields(resource.spec),
       ]
   }
+}
+
+/** Where a cluster's machines and its API are on OpenStack: its foundation is made from that once, and can't be moved. */
+function networkFields({ placement, network }: ClusterSpec): { field: string; value: string }[] {
+  if (placement.cloud !== 'openstack') return []
+  const field = (name: string, value: string | undefined) => ({
+    field: `spec.placement.network.${name}`,
+    value: value ?? 'none',
+  })
+  const asked = placement.network
+  return [
+    { field: 'spec.network.endpoint.type', value: network.endpoint.type },
+    field('type', asked.type),
+    ...(asked.type === 'existing'
+      ? [field('network', asked.network), field('subnet', asked.subnet)]
+      : [
+          field('cidr', asked.cidr),
+          field('router', asked.router),
+          field('nameservers', asked.nameservers.join(', ') || undefined),
+        ]),
+  ]
 }
 
 /** `Cluster prod` */

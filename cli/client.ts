@@ -78,8 +78,8 @@ export class Client {
     return (await this.#about(kind, name, signal, call)) as ResourceItem
   }
 
-  async timeline(machine: string, signal: AbortSignal): Promise<TimelineEntry[]> {
-    return await this.#list('GET', `${resourcePath('Machine', machine)}/timeline`, 'entries', signal)
+  async timeline(name: string, signal: AbortSignal, kind: 'Cluster' | 'Machine' = 'Machine'): Promise<TimelineEntry[]> {
+    return await this.#list('GET', `${resourcePath(kind, name)}/timeline`, 'entries', signal)
   }
 
   async events(filter: EventFilter, signal: AbortSignal): Promise<EventRecord[]> {

@@ -16,4 +16,5 @@ export type Report =
       readonly message: string
       readonly traceId?: string
     }
+  /** Of a machine; or, with the cluster's own name for `machine`, of what its machines stand on. */
   | { readonly type: 'timeline'; readonly machine: string; readonly cluster: string; readonly entry: TimelineEntry }

@@ -14,6 +14,7 @@ export const nameParams = z.object({ name: z.string() })
 export function addResourceRoutes(api: Api, services: ApiServices): void {
   addApplyRoutes(api, services)
   for (const kind of KINDS) addKindRoutes(api, services, kind)
+  addClusterRoutes(api, services)
   addMachineRoutes(api, services)
 }
 
@@ -106,6 +107,21 @@ function addKindRoutes(api: Api, { desired, items }: ApiServices, kind: Kind): v
       const removed = await desired.remove(tenant, key, request.query.forget === 'true', request.id)
       return reply.code(202).send(await items.of(tenant, removed))
     },
+  })
+}
+
+function addClusterRoutes(api: Api, { items }: ApiServices): void {
+  api.route({
+    method: 'GET',
+    url: `/v1/${KIND_NAMES.Cluster.plural}/:name/timeline`,
+    config: needs('viewer'),
+    schema: {
+      tags: ['resources'],
+      summary: 'What was done to that which the machines of a cluster share, by whom and why; oldest first',
+      params: nameParams,
+      response: { 200: answers.timeline, ...errors(404) },
+    },
+    handler: async (request) => ({ entries: items.clusterTimeline(callerOf(request).tenant, request.params.name) }),
   })
 }
 

@@ -111,9 +111,9 @@ export class ResourceStore {
     return this.#statements.poolUsers.all(tenant, pool)
   }
 
-  /** The names of the clusters that have this address for their virtual IP. */
-  virtualIpHolders(tenant: string, address: string): string[] {
-    return this.#statements.virtualIpHolders.all(tenant, address).map((row) => row.name)
+  /** The names of the clusters that have this address for their virtual or floating IP. */
+  endpointHolders(tenant: string, address: string): string[] {
+    return this.#statements.endpointHolders.all(tenant, address).map((row) => row.name)
   }
 
   /** The generation of the resource that the gateway was sent last; undefined if it has none. */
@@ -188,10 +188,10 @@ function prepareAll(database: BrokerDatabase) {
        WHERE refs.tenant = ? AND refs.to_kind = 'IPPool' AND refs.to_name = ? AND refs.from_kind = 'Cluster'
        GROUP BY account ORDER BY cluster`,
     ),
-    virtualIpHolders: database.prepare<{ name: string }>(
+    endpointHolders: database.prepare<{ name: string }>(
       `SELECT name FROM resources INDEXED BY cluster_endpoints
        WHERE tenant = ? AND kind = 'Cluster' AND json_extract(resource, '$.spec.network.endpoint.address') = ?
-         AND json_extract(resource, '$.spec.network.endpoint.type') = 'virtual-ip' ORDER BY name`,
+         AND json_extract(resource, '$.spec.network.endpoint.type') IN ('virtual-ip', 'floating-ip') ORDER BY name`,
     ),
     held: database.prepare<{ generation: number }>(
       'SELECT generation FROM holdings WHERE tenant = ? AND kind = ? AND name = ? AND gateway = ?',

@@ -22,13 +22,13 @@ export function describeCommand(host: Host): PcgCommand {
       const item = await client.get(kind, name, host.signal)
       const [machines, timeline, events] = await Promise.all([
         kind === 'Cluster' ? client.list('Machine', host.signal, { cluster: name }) : [],
-        kind === 'Machine' ? client.timeline(name, host.signal) : [],
+        kind === 'Cluster' || kind === 'Machine' ? client.timeline(name, host.signal, kind) : [],
         client.events({ kind, name, limit: EVENTS }, host.signal),
       ])
       const { itemDocument, writeDocument } = await import('../output/document.ts')
       if (format !== 'table') {
         const more = {
-          ...(kind === 'Cluster' ? { machines: machines.map(itemDocument) } : {}),
+          ...(kind === 'Cluster' ? { machines: machines.map(itemDocument), timeline } : {}),
           ...(kind === 'Machine' ? { timeline } : {}),
         }
         await writeDocument(host.out, format, { ...itemDocument(item), ...more, events })

@@ -13,7 +13,7 @@ export interface Described {
   readonly item: Item
   /** Of a cluster. */
   readonly machines: readonly Item[]
-  /** Of a machine. */
+  /** Of a machine, or of what a cluster's machines share. */
   readonly timeline: readonly TimelineEntry[]
   /** Oldest first. */
   readonly events: readonly EventRecord[]

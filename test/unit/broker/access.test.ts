@@ -22,6 +22,7 @@ const ROUTES: readonly Route[] = [
     { role: 'viewer', method: 'GET', path: `/v1/${plural}`, status: 200 },
     { role: 'viewer', method: 'GET', path: `/v1/${plural}/${name}`, names: name, status: 200 },
   ]),
+  { role: 'viewer', method: 'GET', path: '/v1/clusters/prod/timeline', names: 'prod', status: 200 },
   { role: 'viewer', method: 'GET', path: '/v1/machines', status: 200 },
   { role: 'viewer', method: 'GET', path: '/v1/machines/prod-1', names: 'prod-1', status: 200 },
   { role: 'viewer', method: 'GET', path: '/v1/machines/prod-1/timeline', names: 'prod-1', status: 200 },

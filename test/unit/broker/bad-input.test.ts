@@ -1,5 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { account, cluster, gateway, pool, profile, vsphereAccount } from './resources.ts'
+import {
+  account,
+  cluster,
+  gateway,
+  type OpenstackNames,
+  openstackAccount,
+  openstackCluster,
+  pool,
+  profile,
+  vsphereAccount,
+} from './resources.ts'
 import { errorOf, openSite, type Site } from './site.ts'
 
 let site: Site
@@ -202,6 +212,53 @@ describe('bad input', () => {
       subject: 'spec.account',
       message: expect.stringMatching(/from fixed to fixed-2/),
     })
+  })
+
+  test.each<[string, OpenstackNames, string, RegExp]>([
+    [
+      'another kind of endpoint',
+      { account: 'stack', endpoint: { type: 'virtual-ip', address: '10.1.0.5' } },
+      'spec.network.endpoint.type',
+      /from floating-ip to virtual-ip/,
+    ],
+    [
+      'a network that is there already',
+      { account: 'stack', network: { type: 'existing', network: 'net-1' } },
+      'spec.placement.network.type',
+      /from create to existing/,
+    ],
+    [
+      'another range',
+      { account: 'stack', network: { type: 'create', cidr: '10.2.0.0/24' } },
+      'spec.placement.network.cidr',
+      /from 10\.1\.0\.0\/24 to 10\.2\.0\.0\/24/,
+    ],
+    [
+      'a router after all',
+      { account: 'stack', network: { type: 'create', cidr: '10.1.0.0/24', router: 'public' } },
+      'spec.placement.network.router',
+      /from none to public/,
+    ],
+  ])(
+    'a cluster on OpenStack keeps its network and its kind of endpoint: not %s',
+    async (_, names, subject, message) => {
+      await site.apply(site.admin, openstackAccount('stack', 'berlin'), openstackCluster('there', { account: 'stack' }))
+      const refused = errorOf(await site.apply(site.admin, openstackCluster('there', names)))
+      expect(refused).toMatchObject({
+        code: 'invalid',
+        subject,
+        message: expect.stringMatching(message),
+        remedy: expect.stringMatching(/Put back/),
+      })
+    },
+  )
+
+  test('a cluster on OpenStack changes whom it lets in, and where its floating IP is from', async () => {
+    await site.apply(site.admin, openstackAccount('stack', 'berlin'), openstackCluster('there', { account: 'stack' }))
+    const place = { access: { ssh: ['192.0.2.0/24'] } }
+    const endpoint = { type: 'floating-ip', network: 'public' }
+    const next = openstackCluster('there', { account: 'stack', place, endpoint })
+    expect((await site.apply(site.admin, next)).status).toBe(200)
   })
 
   const requests: [what: string, call: Parameters<Site['call']>[1], status: number, message: RegExp][] = [

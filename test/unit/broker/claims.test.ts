@@ -1,6 +1,15 @@
 /** What two clusters must not share, since their gateways don't ask each other. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { account, cluster, gateway, machineStatus, pool, profile } from './resources.ts'
+import {
+  account,
+  cluster,
+  gateway,
+  machineStatus,
+  openstackAccount,
+  openstackCluster,
+  pool,
+  profile,
+} from './resources.ts'
 import { BERLIN, errorOf, openSite, type Site } from './site.ts'
 
 const PARIS = { tenant: 'acme', gateway: 'paris' } as const
@@ -16,6 +25,8 @@ beforeEach(async () => {
     account('berlin', 'berlin'),
     account('berlin-2', 'berlin'),
     account('paris', 'paris'),
+    openstackAccount('stack', 'berlin'),
+    openstackAccount('stack-2', 'berlin'),
     profile('base'),
     pool('shared'),
     pool('other'),
@@ -109,5 +120,47 @@ describe('a virtual IP', () => {
       of('second', 'berlin', { virtualIp: VIRTUAL_IP }),
     ]
     expect((await apply(...moved)).status).toBe(200)
+  })
+})
+
+describe('on OpenStack', () => {
+  const floating = (name: string, accountName: string, address?: string) =>
+    openstackCluster(name, { account: accountName, endpoint: { type: 'floating-ip', ...(address && { address }) } })
+  const virtual = (name: string, network?: object) =>
+    openstackCluster(name, {
+      account: 'stack',
+      endpoint: { type: 'virtual-ip', address: VIRTUAL_IP },
+      ...(network && { network }),
+    })
+  const SHARED = { type: 'existing', network: 'net-1' }
+
+  test('a floating IP is refused to a second cluster of the account', async () => {
+    await apply(floating('first', 'stack', '203.0.113.5'))
+    const answer = await apply(floating('second', 'stack', '203.0.113.5'))
+    expect(answer.status).toBe(409)
+    expect(errorOf(answer)).toMatchObject({
+      code: 'conflict',
+      subject: 'spec.network.endpoint.address',
+      message: expect.stringMatching(/^Cluster second: 203\.0\.113\.5 is the floating IP of Cluster first already/),
+      remedy: expect.stringMatching(/leave the address out/),
+    })
+    expect((await apply(floating('second', 'stack', '203.0.113.6'))).status).toBe(200)
+  })
+
+  test('a floating IP may be the same in another account, stay as it is, and any number be left to the cloud', async () => {
+    const all = [
+      floating('first', 'stack', '203.0.113.5'),
+      floating('second', 'stack-2', '203.0.113.5'),
+      floating('third', 'stack'),
+      floating('fourth', 'stack'),
+    ]
+    expect((await apply(...all)).status).toBe(200)
+    expect((await apply(...all)).status).toBe(200)
+  })
+
+  test('a virtual IP may be the same in networks that are each cluster’s own, and not in others', async () => {
+    expect((await apply(virtual('first'), virtual('second'), virtual('third', SHARED))).status).toBe(200)
+    expect(errorOf(await apply(virtual('fourth', SHARED))).message).toMatch(/virtual IP of Cluster third/)
+    expect(errorOf(await apply(of('fifth', 'berlin', { virtualIp: VIRTUAL_IP }))).message).toMatch(/Cluster third/)
   })
 })

@@ -66,6 +66,46 @@ export function cluster(name: string, { account, profile, pool, workers = 0, vir
   })
 }
 
+export function openstackAccount(name: string, gatewayName: string): CloudAccount {
+  const spec = {
+    cloud: 'openstack',
+    gateway: gatewayName,
+    authUrl: 'https://keystone.example.com:5000',
+    scope: { projectId: 'p1' },
+    sealed: SEALED,
+  }
+  return cloudAccountSchema.parse({ apiVersion, kind: 'CloudAccount', metadata: { name }, spec })
+}
+
+export interface OpenstackNames {
+  readonly account: string
+  readonly endpoint?: object
+  /** Where it is; by default in a network of its own. */
+  readonly network?: object
+  /** More of the placement. */
+  readonly place?: object
+}
+
+export function openstackCluster(name: string, { account, endpoint, network, place }: OpenstackNames): Cluster {
+  return clusterSchema.parse({
+    apiVersion,
+    kind: 'Cluster',
+    metadata: { name },
+    spec: {
+      account,
+      profile: 'base',
+      placement: {
+        cloud: 'openstack',
+        image: 'debian-12',
+        network: network ?? { type: 'create', cidr: '10.1.0.0/24' },
+        ...place,
+      },
+      controlPlane: { count: 1, flavor: 'm1.large' },
+      network: { endpoint: endpoint ?? { type: 'floating-ip' } },
+    },
+  })
+}
+
 export function machineStatus(clusterName: string, phase: MachineStatus['phase'] = 'Booting'): MachineStatus {
   return {
     uid: '6f1c0a52-0000-4000-8000-000000000001',

@@ -229,6 +229,14 @@ describe('events', () => {
     expect(await get('/v1/machines')).toEqual({ items: [] })
   })
 
+  test('keep what was done for a cluster as a whole apart from what was done for its machines', async () => {
+    const { epoch } = await site.attach()
+    await send(epoch, 1, timelineReport('prod', 'prod', 'create-network'), timelineReport('prod-1', 'prod', 'clone'))
+    expect(await get('/v1/clusters/prod/timeline')).toMatchObject({ entries: [{ stage: 'create-network' }] })
+    expect(await get('/v1/machines/prod/timeline')).toMatchObject({ error: { code: 'not-found' } })
+    expect(await get('/v1/clusters/prod-1/timeline')).toMatchObject({ error: { code: 'not-found' } })
+  })
+
   test("can't take away what nobody deleted", async () => {
     const { epoch } = await site.attach()
     await send(epoch, 1, { type: 'gone', kind: 'Cluster', name: 'prod', left: [] })

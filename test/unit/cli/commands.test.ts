@@ -195,6 +195,7 @@ describe('describe', () => {
       json: clusterItem({ phase: 'Provisioning', generation: 3, observed: 2, message: 'waits' }),
     })
     broker.on('GET /v1/machines', { json: { items: [machineItem('demo-1', 'Ready')] } })
+    broker.on('GET /v1/clusters/demo/timeline', { json: { entries: [] } })
     broker.on('GET /v1/events', { json: { events: [] } })
     const { stdout } = await here('describe cluster demo')
     expect(stdout).toContain('Generation: 3 (the gateway has acted on 2 so far)')

@@ -2,8 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { answerPlan } from '../../../gateway/queries/answer-plan.ts'
 import type { PlanAnswer } from '../../../resources/query.ts'
 import type { Resource } from '../../../resources/resource.ts'
-import { cluster, profile } from './fixtures.ts'
-import { account, OWNER, Site } from './site.ts'
+import { FakeOpenstack } from './fake-openstack.ts'
+import { cluster, openstackCluster, profile } from './fixtures.ts'
+import { account, OWNER, openstackAccount, Site } from './site.ts'
 
 let site: Site
 afterEach(() => site.close())
@@ -79,5 +80,63 @@ describe('the answer to "what would applying this do?"', () => {
     ])
     expect(summary(await plan(cluster({ workers: 1, cpus: 8 })))).toEqual(['delete', 'replace', 'replace'])
     expect(summary(await plan(cluster({ workers: 0 })))).toEqual(['delete', 'delete'])
+  })
+})
+
+describe('of a cluster on a cloud with foundations', () => {
+  let cloud: FakeOpenstack
+  const start = async () => {
+    cloud = new FakeOpenstack()
+    site = await Site.start((adapter) => cloud.wrap(adapter))
+  }
+
+  it('names first what the machines stand on, and looks for what is in the way of that too', async () => {
+    await start()
+    cloud.findings = [{ severity: 'error', subject: 'quota', message: 'no router is left' }]
+    const answer = await plan(openstackAccount(), profile(), openstackCluster())
+    expect(answer.entries.map(({ action, kind }) => `${action} ${kind}`)).toEqual([
+      'create Foundation',
+      'create Machine',
+      'create Machine',
+    ])
+    expect(answer.entries[0]).toEqual({
+      action: 'create',
+      kind: 'Foundation',
+      name: 'prod',
+      reason: 'cluster prod stands on it',
+      steps: [
+        'create Network prod',
+        'create SecurityGroup prod-nodes',
+        'create ServerGroup prod-control-plane',
+        'create ServerGroup prod-workers',
+        'create FloatingIP prod-fip',
+      ],
+    })
+    expect(answer.findings).toEqual(cloud.findings)
+    expect([[...site.journal.foundations.all()], cloud.begun]).toEqual([[], []])
+    cloud.findings = []
+  })
+
+  it('says what a change of it takes, and that the machines stay', async () => {
+    await start()
+    await site.put(openstackAccount(), profile(), openstackCluster())
+    await site.ready()
+    expect(await plan(openstackCluster())).toEqual({ entries: [], findings: [] })
+    const answer = await plan(openstackCluster({ access: { ssh: ['192.0.2.0/24'] } }))
+    expect(answer.entries).toMatchObject([
+      { action: 'change', kind: 'Foundation', name: 'prod', steps: ['update SecurityGroup prod-nodes'] },
+    ])
+    expect(cloud.of('SecurityGroup')[0]?.detail).not.toContain('192.0.2.0/24')
+  })
+
+  it('says what of it goes with a pool', async () => {
+    await start()
+    await site.put(openstackAccount(), profile(), openstackCluster())
+    await site.ready()
+    const answer = await plan(openstackCluster({ pools: [] }))
+    expect(answer.entries).toMatchObject([
+      { action: 'change', kind: 'Foundation', steps: ['delete ServerGroup prod-workers'] },
+      { action: 'delete', kind: 'Machine' },
+    ])
   })
 })
