@@ -1,5 +1,6 @@
 import { CommanderError, Option } from 'commander'
 import { PcgError } from '../runtime/pcg-error.ts'
+import { accountCommand } from './commands/account.ts'
 import { applyCommand } from './commands/apply.ts'
 import { brokerCommand } from './commands/broker.ts'
 import { completeCommand, completionCommand } from './commands/completion.ts'
@@ -55,6 +56,7 @@ export function buildProgram(host: Host): PcgCommand {
     .addCommand(group('Change', planCommand(host)))
     .addCommand(group('Change', deleteCommand(host)))
     .addCommand(group('Change', secretCommand(host)))
+    .addCommand(group('Change', accountCommand(host)))
     .addCommand(group('Look', getCommand(host)))
     .addCommand(group('Look', describeCommand(host)))
     .addCommand(group('Look', watchCommand(host)))

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Credentials } from '../../resources/sealing.ts'
 import { PcgError } from '../../runtime/pcg-error.ts'
 import type { Client } from '../client.ts'
+import { checkCredentials } from '../credential-form.ts'
 import type { Host } from '../host.ts'
 import { isObject } from '../is-object.ts'
 import { PcgCommand } from '../pcg-command.ts'
@@ -27,17 +28,21 @@ export function secretCommand(host: Host): PcgCommand {
 
 function sealCommand(host: Host): PcgCommand {
   const command = new PcgCommand('seal')
-    .summary("seal an account's user and password to a gateway's key")
+    .summary("seal an account's credentials to a gateway's key")
     .description(
-      "Seal a cloud account's user and password to a gateway's public key. The broker and the file that it goes into see only the sealed line. Asks on a terminal; reads JSON from stdin elsewhere.",
+      "Seal a cloud account's credentials to a gateway's public key. The broker and the file that it goes into see only the sealed line. Asks for user and password on a terminal; reads JSON from stdin elsewhere. For OpenStack it is JSON with a type, as `pcg account import` makes it from a clouds.yaml.",
     )
     .requiredOption('-g, --gateway <name>', 'the gateway that is to use them')
     .requiredOption('-a, --account <name>', 'the account that they are for; they open for no other')
-    .option('--from-file <file>', 'JSON with username and password, in place of asking')
+    .option('--from-file <file>', 'JSON with username and password, or with a type and its fields, in place of asking')
     .example('pcg secret seal --gateway site-a --account vcenter', 'asks for user and password, shows neither')
     .example(
       'pcg secret seal -g site-a -a vcenter --from-file vc.json >> account.yaml',
       '{"username": …, "password": …}',
+    )
+    .example(
+      'pcg secret seal -g site-a -a prod --from-file app.json',
+      '{"type": "application-credential", "id": …, "secret": …}, for OpenStack',
     )
     .example('vault read -format=json … | pcg secret seal -g site-a -a vcenter', 'from a secret store, through stdin')
     .viaBroker()
@@ -74,7 +79,7 @@ async function readCredentials(host: Host, file: string | undefined): Promise<Cr
   if (!host.in.isTerminal) return parseCredentials(await readAll(host.in, host), 'stdin')
   const username = await ask(host, 'User: ', { echo: true })
   const password = await ask(host, 'Password: ', { echo: false })
-  return check({ username, password }, 'the answers')
+  return checkCredentials({ username, password }, 'the answers')
 }
 
 async function readSecretFile(path: string): Promise<string> {
@@ -85,7 +90,7 @@ async function readSecretFile(path: string): Promise<string> {
   }
 }
 
-/** Errors name fields, never what stands in them. */
+/** Errors never say what stands in it. */
 function parseCredentials(text: string, source: string): Credentials {
   let value: unknown
   try {
@@ -95,14 +100,8 @@ function parseCredentials(text: string, source: string): Credentials {
   }
   if (!isObject(value) || Array.isArray(value))
     throw new PcgError('invalid', 'is not a JSON object', { subject: source, remedy: FORM })
-  const texts = Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
-  return check(Object.fromEntries(texts), source)
+  return checkCredentials(value, source)
 }
 
-const FORM = 'It must be like {"username": "…", "password": "…"}.'
-
-function check(credentials: Credentials, source: string): Credentials {
-  const missing = ['username', 'password'].filter((field) => !credentials[field])
-  if (missing.length === 0) return credentials
-  throw new PcgError('invalid', `${missing.join(' and ')} missing or empty`, { subject: source, remedy: FORM })
-}
+const FORM =
+  'It must be like {"username": "…", "password": "…"}, or for OpenStack {"type": "application-credential", "id": "…", "secret": "…"}.'

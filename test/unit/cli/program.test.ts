@@ -10,7 +10,7 @@ const commands = commandsOf(program).map((command) => [pathOf(command), command]
 describe('the command tree', () => {
   it('has every command of the product', () => {
     expect(program.commands.map((command) => command.name()).filter((name) => !name.startsWith('__'))).toEqual(
-      'quickstart broker gateway enroll revoke apply plan delete secret get describe watch events inventory verify ledger keys sandbox completion version'.split(
+      'quickstart broker gateway enroll revoke apply plan delete secret account get describe watch events inventory verify ledger keys sandbox completion version'.split(
         ' ',
       ),
     )
