@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Adapter } from '../adapters/adapter.ts'
+import { credentialsOf } from '../adapters/openstack/account.ts'
+import { createOpenstackAdapter } from '../adapters/openstack/adapter.ts'
 import { createSandboxAdapter } from '../adapters/sandbox/adapter.ts'
 import { SandboxCloud } from '../adapters/sandbox/cloud.ts'
 import { changeOutside, type SandboxControl, serveControl } from '../adapters/sandbox/control.ts'
@@ -179,8 +181,10 @@ async function createAdapter(account: CloudAccount, parts: AdapterParts): Promis
         })
       return createVsphereAdapter(account.spec, { username, password }, { clock, log })
     }
-    case 'openstack':
-      throw new PcgError('invalid', 'this gateway has no adapter for OpenStack yet', { subject: `account ${name}` })
+    case 'openstack': {
+      const sealed = await open(sealingKey, account.spec.sealed, { ...identity, account: name })
+      return createOpenstackAdapter(account.spec, credentialsOf(sealed), { clock, log })
+    }
     default:
       return account.spec satisfies never
   }
