@@ -1,5 +1,4 @@
-import type { Discovery } from './discovery.ts'
-import { microversionFor } from './discovery.ts'
+import { type Discovery, microversionFor } from './discovery.ts'
 import { isNotFound } from './openstack-fault.ts'
 import { readPages } from './pages.ts'
 import { nameOf, type Requests } from './requests.ts'
