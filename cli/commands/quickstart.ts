@@ -11,7 +11,7 @@ interface Options {
   readonly timeout: number
 }
 
-const CLOUDS: readonly QuickstartCloud[] = ['sandbox', 'vsphere']
+const CLOUDS: readonly QuickstartCloud[] = ['sandbox', 'vsphere', 'openstack']
 
 export function quickstartCommand(host: Host): PcgCommand {
   const command = new PcgCommand('quickstart')
@@ -20,7 +20,10 @@ export function quickstartCommand(host: Host): PcgCommand {
       'Start a broker and a gateway on this machine, and make a cluster through them: 3 control-plane machines, 2 workers.',
     )
     .addOption(
-      new Option('--cloud <cloud>', 'sandbox is in memory; vsphere is the vCenter simulator vcsim')
+      new Option(
+        '--cloud <cloud>',
+        "sandbox is in memory; vsphere is the vCenter simulator vcsim; openstack is OpenStack's own services with pretended VMs",
+      )
         .choices(CLOUDS)
         .default('sandbox'),
     )
@@ -29,6 +32,10 @@ export function quickstartCommand(host: Host): PcgCommand {
     .addOption(durationOption('--timeout <duration>', 'how long the cluster may take', '3m'))
     .example('pcg quickstart', 'in seconds, with nothing else installed')
     .example('pcg quickstart --cloud vsphere', "the same through vCenter's API; installs Go's vcsim the first time")
+    .example(
+      'pcg quickstart --cloud openstack',
+      "the same through OpenStack's APIs; unpacks Debian's services the first time",
+    )
     .example('pcg quickstart --exit', 'to see whether it works')
   command.action(async (options: Options) => {
     const { quickstart } = await import('../quickstart/quickstart.ts')

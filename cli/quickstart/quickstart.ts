@@ -17,9 +17,10 @@ import { paintFor } from '../output/paint.ts'
 import { duration } from '../output/time.ts'
 import { readPath } from '../resource-files.ts'
 import { type Child, startChild } from './child.ts'
+import type { SimulatedCloud } from './simulated-cloud.ts'
 import { prepareFolder, writeContext, writePrivate } from './state-folder.ts'
 
-export type QuickstartCloud = 'sandbox' | 'vsphere'
+export type QuickstartCloud = 'sandbox' | 'vsphere' | 'openstack'
 
 export interface QuickstartOptions {
   readonly cloud: QuickstartCloud
@@ -31,6 +32,12 @@ export interface QuickstartOptions {
 const GATEWAY = 'site-a'
 const LOOPBACK = '127.0.0.1:0'
 const JOIN_MS = 30_000
+/** In the examples. */
+const ACCOUNTS: Readonly<Record<QuickstartCloud, string>> = {
+  sandbox: 'lab',
+  vsphere: 'vcenter',
+  openstack: 'openstack',
+}
 const EXAMPLES = join(import.meta.dirname, '../../examples')
 
 /** Ends what was started, the newest first. */
@@ -56,7 +63,7 @@ async function runAll(host: Host, options: QuickstartOptions, cleanups: Cleanup[
   const cleared = await prepareFolder(folder)
   report.done(`state in ${shown(host, folder)}${cleared ? '; what an earlier run left there is removed' : ''}`)
 
-  const vcenter = options.cloud === 'vsphere' ? await startVcenter(report, cleanups) : undefined
+  const simulated = await startCloud(options.cloud, report, cleanups)
   const broker = await startPart(host, folder, cleanups, 'broker', ['--api', LOOPBACK, '--tunnel', LOOPBACK])
   report.done(`broker: API ${broker.ready.apiUrl}, tunnel ${broker.ready.tunnelAddress} (process ${broker.pid})`)
 
@@ -71,12 +78,12 @@ async function runAll(host: Host, options: QuickstartOptions, cleanups: Cleanup[
   broken.catch(() => {})
 
   const resources = await exampleResources(host, options.cloud, async (account) => {
-    if (vcenter === undefined) return undefined
+    if (simulated === undefined) return undefined
     const { seal } = await import('../../resources/sealing.ts')
     const publicKey = await sealingKeyOf(client, GATEWAY, host.signal)
-    const sealed = await seal(publicKey, vcenter.credentials, { tenant: context.tenant, gateway: GATEWAY, account })
+    const sealed = await seal(publicKey, simulated.credentials, { tenant: context.tenant, gateway: GATEWAY, account })
     report.done(`credentials of account ${account} sealed to the gateway's key: the broker can't read them`)
-    return { server: vcenter.server, thumbprint: vcenter.thumbprint, sealed }
+    return { ...simulated.access, sealed }
   })
   const isCluster = ({ kind }: Resource): boolean => kind === 'Cluster'
   await client.apply(
@@ -121,13 +128,32 @@ function reporter(host: Host): Reporter {
   }
 }
 
-async function startVcenter(report: Reporter, cleanups: Cleanup[]) {
-  report.doing('vcsim, the vCenter simulator: installed and built the first time, which may take minutes')
-  const { startSimulatedVcenter } = await import('./simulated-vcenter.ts')
-  const vcenter = await startSimulatedVcenter()
-  cleanups.push(() => vcenter.close())
-  report.done(`vCenter: vcsim on ${vcenter.server}`)
-  return vcenter
+/** Undefined for the sandbox, which the gateway has in itself. */
+async function startCloud(
+  cloud: QuickstartCloud,
+  report: Reporter,
+  cleanups: Cleanup[],
+): Promise<SimulatedCloud | undefined> {
+  const start = await SIMULATED[cloud]?.(report)
+  if (start === undefined) return undefined
+  const simulated = await start()
+  cleanups.push(() => simulated.close())
+  report.done(simulated.what)
+  return simulated
+}
+
+const SIMULATED: Readonly<
+  Record<QuickstartCloud, ((report: Reporter) => Promise<() => Promise<SimulatedCloud>>) | null>
+> = {
+  sandbox: null,
+  vsphere: async (report) => {
+    report.doing('vcsim, the vCenter simulator: installed and built the first time, which may take minutes')
+    return (await import('./simulated-vcenter.ts')).startSimulatedVcenter
+  },
+  openstack: async (report) => {
+    report.doing("OpenStack's own services: unpacked the first time, which may take minutes, and started")
+    return (await import('./simulated-openstack.ts')).startSimulatedOpenstack
+  },
 }
 
 async function startPart(
@@ -219,7 +245,7 @@ async function exampleResources(
 type Hint = readonly [line: string, meaning: string]
 
 function hints(host: Host, cloud: QuickstartCloud, folder: string, cluster: string, machine: string): string {
-  const account = cloud === 'sandbox' ? 'lab' : 'vcenter'
+  const account = ACCOUNTS[cloud]
   const example = relative(host.cwd, join(EXAMPLES, cloud, 'cluster.yaml'))
   const lines: Hint[] = [
     ['npx pcg get all', 'everything there is'],

@@ -3,9 +3,11 @@ import { appendFileSync } from 'node:fs'
 import { startGateway } from '../../../gateway/compose.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { createLog } from '../../../runtime/log.ts'
-import type { ChildMessage, ParentMessage } from './gateway-process.ts'
+import type { ChildMessage, CrashPoint, ParentMessage } from './gateway-process.ts'
 
-let crashAt: readonly string[] = []
+let crashAt: readonly CrashPoint[] = []
+/** How often each boundary was passed. */
+const passed = new Map<string, number>()
 const tell = (message: ChildMessage): void => void process.send?.(message)
 
 process.on('message', (message: ParentMessage) => {
@@ -19,6 +21,7 @@ process.on('message', (message: ParentMessage) => {
       break
     case 'crash-at':
       crashAt = message.points
+      passed.clear()
       tell({ type: 'armed' })
       break
     case 'usage': {
@@ -42,7 +45,9 @@ function start({ stateDir, token, logPath, logLevel, boundaryPath }: Extract<Par
     signal: new AbortController().signal,
     boundary: (point) => {
       if (boundaryPath !== undefined) appendFileSync(boundaryPath, `${point}\n`)
-      if (crashAt.includes(point)) process.kill(process.pid, 'SIGKILL')
+      const times = (passed.get(point) ?? 0) + 1
+      passed.set(point, times)
+      if (crashAt.some((at) => at.point === point && at.time <= times)) process.kill(process.pid, 'SIGKILL')
     },
   })
 }

@@ -3,6 +3,12 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** A step boundary, and which time that the process comes to it; 1 is the first. */
+export interface CrashPoint {
+  readonly point: string
+  readonly time: number
+}
+
 export type ParentMessage =
   | {
       readonly type: 'start'
@@ -13,10 +19,10 @@ export type ParentMessage =
       /** Where each step boundary that is passed is noted, if it is to be. */
       readonly boundaryPath?: string
       /** It is killed at whichever of these it comes to first. */
-      readonly crashAt: readonly string[]
+      readonly crashAt: readonly CrashPoint[]
     }
   | { readonly type: 'usage' }
-  | { readonly type: 'crash-at'; readonly points: readonly string[] }
+  | { readonly type: 'crash-at'; readonly points: readonly CrashPoint[] }
 
 export type ChildMessage =
   | { readonly type: 'started'; readonly phoneHomeUrl: string }
@@ -60,7 +66,7 @@ export class GatewayProcess {
   }
 
   /** Resolves when it reconciles; as `crashAt` from its first moment, if points are given. */
-  async start(crashAt: readonly string[] = []): Promise<{ died: Promise<void> }> {
+  async start(crashAt: readonly CrashPoint[] = []): Promise<{ died: Promise<void> }> {
     const { environment = {}, boundaries = true, logLevel = 'debug', stateDir, token } = this.#options
     const child = fork(join(import.meta.dirname, 'gateway-child.ts'), {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -91,8 +97,13 @@ export class GatewayProcess {
     return { died }
   }
 
-  /** Has it killed (SIGKILL) the next time it comes to one of these boundaries; `died` tells when. */
-  async crashAt(...points: readonly string[]): Promise<{ died: Promise<void> }> {
+  /** Has it killed (SIGKILL) the next time it comes to this boundary; `died` tells when. */
+  crashAt(point: string): Promise<{ died: Promise<void> }> {
+    return this.crashAtFirst([{ point, time: 1 }])
+  }
+
+  /** As `crashAt`, for whichever of these comes first. */
+  async crashAtFirst(points: readonly CrashPoint[]): Promise<{ died: Promise<void> }> {
     const died = this.#died()
     await this.#ask({ type: 'crash-at', points })
     return { died }

@@ -25,9 +25,9 @@ const PARTS: readonly Part[] = [
   },
   { of: 'broker/', may: ['tunnel/'], because: 'the broker knows the gateway by the tunnel only' },
   {
-    of: 'cli/quickstart/simulated-vcenter.ts',
+    of: 'cli/quickstart/simulated-',
     may: ['cli/', 'test/peers/'],
-    because: 'the quickstart shows vCenter by the simulator that the tests use',
+    because: 'the quickstart shows each cloud by the peer that the tests use',
   },
   {
     of: 'cli/',

@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type OpenstackCloud, startOpenstack } from '../peers/openstack/cloud.ts'
+import type { OpenstackControl } from '../peers/openstack/control.ts'
+import { playOpenstackGuests } from '../peers/openstack/guests.ts'
+import type { OpenstackProject } from '../peers/openstack/project.ts'
+import { peer, title } from '../peers/peer.ts'
+import type { CrashPoint, GatewayProcess } from './support/gateway-process.ts'
+import { GATEWAY, openstackCluster, useOpenstack } from './support/openstack-site.ts'
+import { Saas } from './support/saas.ts'
+
+const openstack = await peer('openstack')
+
+const POINTS = ['before-intent', 'after-intent', 'after-call', 'after-token', 'before-outcome', 'after-outcome']
+
+describe.skipIf(!openstack.available)(
+  title('a gateway that is killed (SIGKILL) again and again, on OpenStack', openstack),
+  () => {
+    const stop = new AbortController()
+    let cloud: OpenstackCloud
+    let project: OpenstackProject
+    let control: OpenstackControl
+    let guests: ReturnType<typeof playOpenstackGuests>
+    let saas: Saas
+    let gateway: GatewayProcess
+    /** What the project has before anything is made. */
+    let before: string[]
+    /** The boundaries of a whole life that nobody disturbs. */
+    let making: string[]
+    let undoing: string[]
+
+    beforeAll(async () => {
+      cloud = await startOpenstack()
+      project = await cloud.newProject({ network: false })
+      control = cloud.control(project)
+      guests = playOpenstackGuests(cloud.api, { projectId: project.id, signal: stop.signal, everyMs: 100 })
+      saas = await Saas.start()
+      gateway = await saas.gateway(GATEWAY)
+      await useOpenstack(saas, cloud, project)
+      before = await objects()
+    })
+    afterAll(async () => {
+      stop.abort()
+      await guests?.ended
+      await saas?.close()
+      await cloud?.close()
+    })
+
+    /** Everything that the project has, whoever made it: `port 10.42.0.5`, … */
+    async function objects(): Promise<string[]> {
+      const kinds = ['networks', 'subnets', 'routers', 'security-groups'] as const
+      const lists = await Promise.all([
+        control.servers(),
+        control.ports(),
+        control.volumes(),
+        control.floatingIps(),
+        control.serverGroups(),
+        ...kinds.map((kind) => control.networking(kind)),
+      ])
+      const names = [
+        'Server',
+        'Port',
+        'Volume',
+        'FloatingIP',
+        'ServerGroup',
+        'Network',
+        'Subnet',
+        'Router',
+        'SecurityGroup',
+      ]
+      return lists.flatMap((list, index) => list.map((object) => `${names[index]} ${object.id}`)).sort()
+    }
+
+    /** What the ledger knows is there, and nothing is there besides. */
+    async function expectAsInLedger(cluster: string): Promise<void> {
+      const ledger = await saas.client.ledger(GATEWAY, cluster, stop.signal)
+      expect(ledger.filter(({ state }) => state !== 'present')).toEqual([])
+      const known = ledger.map(({ kind, externalId }) => `${kind} ${externalId}`).sort()
+      // A router's ports are neutron's own: they come and go with its connections.
+      const routers = (await control.ports()).filter(({ device_owner }) => device_owner.startsWith('network:router'))
+      const theirs = new Set(routers.map(({ id }) => `Port ${id}`))
+      expect((await objects()).filter((object) => !before.includes(object) && !theirs.has(object))).toEqual(known)
+    }
+
+    /** Acts, and has the gateway killed at each step's boundary of that kind until `done`; returns where it died. */
+    async function dying(
+      point: string,
+      boundaries: readonly string[],
+      act: () => Promise<void>,
+      done: () => Promise<void>,
+    ): Promise<string[]> {
+      const all = boundaries.filter((boundary) => boundary.endsWith(`:${point}`))
+      const deaths: string[] = []
+      let { died } = await gateway.crashAtFirst(all.map((boundary) => ({ point: boundary, time: 1 })))
+      await act()
+      const finished = done().then(() => 'done' as const)
+      for (;;) {
+        const outcome = await Promise.race([finished, died.then(() => 'died' as const)])
+        if (outcome === 'done') return deaths
+        deaths.push(gateway.boundaries.at(-1) ?? '')
+        ;({ died } = await gateway.start(all.map((boundary) => armed(boundary, deaths.at(-1)))))
+      }
+    }
+
+    /** Before a call was made, a killed step comes to the same boundary again: then it may pass, once. */
+    function armed(boundary: string, last: string | undefined): CrashPoint {
+      return { point: boundary, time: boundary === last && /intent$/.test(boundary) ? 2 : 1 }
+    }
+
+    it('knows each boundary of a life', async () => {
+      await saas.apply(openstackCluster('whole'))
+      await saas.ready('whole')
+      await expectAsInLedger('whole')
+      making = [...new Set(gateway.boundaries)]
+      await saas.client.delete('Cluster', 'whole', false, stop.signal)
+      await saas.gone('whole')
+      undoing = [...new Set(gateway.boundaries)].filter((boundary) => !making.includes(boundary))
+      expect(await objects()).toEqual(before)
+      expect(making.length).toBeGreaterThan(50)
+      expect(undoing.length).toBeGreaterThan(20)
+    })
+
+    it.each(POINTS)('makes and deletes a cluster all the same, killed at each %s', async (point) => {
+      const cluster = `killed-${POINTS.indexOf(point)}`
+      const births = await dying(
+        point,
+        making,
+        () => saas.apply(openstackCluster(cluster)),
+        () => saas.ready(cluster),
+      )
+      expect([...new Set(births)].sort()).toEqual(making.filter((boundary) => boundary.endsWith(`:${point}`)).sort())
+      await expectAsInLedger(cluster)
+
+      const deaths = await dying(
+        point,
+        undoing,
+        async () => void (await saas.client.delete('Cluster', cluster, false, stop.signal)),
+        () => saas.gone(cluster),
+      )
+      expect([...new Set(deaths)].sort()).toEqual(undoing.filter((boundary) => boundary.endsWith(`:${point}`)).sort())
+      expect(await objects()).toEqual(before)
+    })
+  },
+)
