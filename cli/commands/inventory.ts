@@ -9,9 +9,10 @@ export function inventoryCommand(host: Host): PcgCommand {
     .summary('list what a cloud account has to choose from')
     .description('List what a cloud account has to choose from: what to write into a placement.')
     .argument('<account>', 'its name')
-    .option('-k, --kind <kind>', 'only of this kind, like datastore, network or template')
+    .option('-k, --kind <kind>', 'only of this kind, like network, template, image or flavor')
     .example('pcg inventory vcenter', 'datacenters, datastores, networks, templates, …')
     .example('pcg inventory vcenter --kind datastore', 'datastores, with their free space')
+    .example('pcg inventory prod --kind flavor', 'flavors of an OpenStack account, with their CPUs and memory')
     .completes('accounts')
     .viaBroker()
   command.action(async (account: string, options: { kind?: string }) => {

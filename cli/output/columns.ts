@@ -1,3 +1,4 @@
+import type { CloudAccountSpec } from '../../resources/cloud-account.ts'
 import type { MachineStatus } from '../../resources/machine.ts'
 import type { ReportedKind, Resource } from '../../resources/resource.ts'
 import type { Item, MachineItem, ResourceItem } from '../api-types.ts'
@@ -69,7 +70,7 @@ function resourceCells(item: ResourceItem, resource: Resource, paint: Paint, now
       return [
         name,
         resource.spec.cloud,
-        resource.spec.cloud === 'vsphere' ? resource.spec.server : '',
+        serverOf(resource.spec),
         resource.spec.gateway,
         paintState(paint, phase),
         born,
@@ -100,6 +101,20 @@ function resourceCells(item: ResourceItem, resource: Resource, paint: Paint, now
     }
     default:
       return resource satisfies never
+  }
+}
+
+/** Which of a company's clouds it is. */
+function serverOf(spec: CloudAccountSpec): string {
+  switch (spec.cloud) {
+    case 'vsphere':
+      return spec.server
+    case 'openstack':
+      return URL.parse(spec.authUrl)?.host ?? spec.authUrl
+    case 'sandbox':
+      return ''
+    default:
+      return spec satisfies never
   }
 }
 
