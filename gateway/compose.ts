@@ -1,6 +1,7 @@
 /** Wires the gateway's process together; nothing else knows all of its parts. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { Adapter } from '../adapters/adapter.ts'
 import { credentialsOf } from '../adapters/openstack/account.ts'
 import { createOpenstackAdapter } from '../adapters/openstack/adapter.ts'
@@ -87,6 +88,7 @@ async function startLocked(options: GatewayOptions, unlock: () => void): Promise
     journal,
     owner: gatewayKey(identity),
     createAdapter: (account) => createAdapter(account, { identity, sealingKey, sandboxes, clock, log }),
+    shareSession: (a, b) => shareSession(a, b, { identity, sealingKey }),
     phoneHome,
     boundary: options.boundary ?? (() => undefined),
     clock,
@@ -167,13 +169,13 @@ interface AdapterParts {
 }
 
 async function createAdapter(account: CloudAccount, parts: AdapterParts): Promise<Adapter> {
-  const { identity, sealingKey, sandboxes, clock, log } = parts
+  const { sandboxes, clock, log } = parts
   const { name } = account.metadata
   switch (account.spec.cloud) {
     case 'sandbox':
       return createSandboxAdapter(account.spec, { cloud: await sandboxes.cloud(name), clock, log })
     case 'vsphere': {
-      const { username, password } = await open(sealingKey, account.spec.sealed, { ...identity, account: name })
+      const { username, password } = await unsealed(name, account.spec.sealed, parts)
       if (username === undefined || password === undefined)
         throw new PcgError('invalid', 'the sealed credentials have no username or no password', {
           subject: `account ${name}`,
@@ -182,11 +184,52 @@ async function createAdapter(account: CloudAccount, parts: AdapterParts): Promis
       return createVsphereAdapter(account.spec, { username, password }, { clock, log })
     }
     case 'openstack': {
-      const sealed = await open(sealingKey, account.spec.sealed, { ...identity, account: name })
-      return createOpenstackAdapter(account.spec, credentialsOf(sealed), { clock, log })
+      const credentials = credentialsOf(await unsealed(name, account.spec.sealed, parts))
+      return createOpenstackAdapter(account.spec, credentials, { clock, log })
     }
     default:
       return account.spec satisfies never
+  }
+}
+
+type SealingParts = Pick<AdapterParts, 'identity' | 'sealingKey'>
+
+/** Throws `invalid` if the credentials weren't sealed to this gateway and account. */
+function unsealed(
+  account: string,
+  sealed: string,
+  { identity, sealingKey }: SealingParts,
+): Promise<Readonly<Record<string, string>>> {
+  return open(sealingKey, sealed, { ...identity, account })
+}
+
+/** The same credentials look different each time that they are sealed, so they are compared open. */
+async function shareSession(a: CloudAccount, b: CloudAccount, parts: SealingParts): Promise<boolean> {
+  if (placeOf(a) !== placeOf(b)) return false
+  if (a.spec.cloud === 'sandbox' || b.spec.cloud === 'sandbox') return true
+  try {
+    const [one, other] = [
+      await unsealed(a.metadata.name, a.spec.sealed, parts),
+      await unsealed(b.metadata.name, b.spec.sealed, parts),
+    ]
+    return isDeepStrictEqual({ ...one }, { ...other })
+  } catch {
+    // What can't be opened makes no session.
+    return false
+  }
+}
+
+/** Where an account logs in. */
+function placeOf({ spec }: CloudAccount): string {
+  switch (spec.cloud) {
+    case 'sandbox':
+      return ''
+    case 'vsphere':
+      return spec.server
+    case 'openstack':
+      return spec.authUrl
+    default:
+      return spec satisfies never
   }
 }
 

@@ -38,6 +38,8 @@ export interface OrchestratorOptions {
   /** `tenant/gateway`. */
   readonly owner: string
   readonly createAdapter: (account: CloudAccount) => Promise<Adapter>
+  /** Whether two forms of an account have the same credentials at the same place. */
+  readonly shareSession: (a: CloudAccount, b: CloudAccount) => Promise<boolean>
   readonly phoneHome: { readonly url: string; readonly authority: string }
   readonly boundary: Boundary
   readonly clock: Clock
@@ -62,7 +64,7 @@ export class Orchestrator implements AccountListener {
   readonly #orphans = new Set<string>()
 
   constructor(options: OrchestratorOptions) {
-    const { journal, owner, createAdapter, phoneHome, boundary, clock, log } = options
+    const { journal, owner, createAdapter, shareSession, phoneHome, boundary, clock, log } = options
     this.owner = owner
     this.#journal = journal
     this.#log = log
@@ -70,7 +72,7 @@ export class Orchestrator implements AccountListener {
     const clusterChanged = (cluster: string): void => this.#clusterQueue.add(cluster)
     this.#changes = new MachineChanges(journal, clock, clusterChanged)
     const foundationChanges = new FoundationChanges(journal, clock, clusterChanged)
-    this.accounts = new Accounts({ journal, owner, createAdapter, listener: this, clock, log, signal })
+    this.accounts = new Accounts({ journal, owner, createAdapter, shareSession, listener: this, clock, log, signal })
     this.departures = new DepartureDesk(clock)
     const foundations = new FoundationWorker({
       journal,
@@ -136,10 +138,7 @@ export class Orchestrator implements AccountListener {
     })
     this.#accountQueue = new WorkQueue({
       concurrency: 16,
-      work: async (name, stop) => {
-        await this.accounts.reconcile(name, stop)
-        return null
-      },
+      work: (name, stop) => this.accounts.reconcile(name, stop),
       log,
       signal,
     })

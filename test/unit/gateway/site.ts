@@ -53,6 +53,9 @@ export function openstackAccount(credentials = 'first'): CloudAccount {
 
 const STATE_FILES = ['state.db', 'state.db-wal']
 
+/** What stands between the orchestrator and the sandbox. */
+export type Wrap = (adapter: Adapter, account: CloudAccount) => Adapter
+
 /** A gateway's orchestrator over a sandbox, without a tunnel: commands are journalled as the inbox would. */
 export class Site {
   readonly folder = mkdtempSync(join(tmpdir(), 'pcg-site-'))
@@ -76,15 +79,15 @@ export class Site {
   readonly clock: Clock = { ...systemClock, now: () => systemClock.now() + this.#aheadMs }
 
   /** Stands between the orchestrator and the sandbox, where a test wants to. */
-  readonly #wrap: (adapter: Adapter) => Adapter
+  readonly #wrap: Wrap
 
-  private constructor(wrap: (adapter: Adapter) => Adapter) {
+  private constructor(wrap: Wrap) {
     this.#wrap = wrap
     this.journal = Journal.open(join(this.folder, 'state.db'), this.clock)
     this.#orchestrator = this.#compose('', '')
   }
 
-  static async start(wrap: (adapter: Adapter) => Adapter = (adapter) => adapter): Promise<Site> {
+  static async start(wrap: Wrap = (adapter) => adapter): Promise<Site> {
     const site = new Site(wrap)
     await site.#begin()
     return site
@@ -114,10 +117,11 @@ export class Site {
     return this.journal.outbox.read(0, 100_000).map((event) => JSON.parse(new TextDecoder().decode(event.payload)))
   }
 
-  /** Stops and starts anew from the journal, as after a restart; the cloud goes on. */
-  async restart(): Promise<void> {
+  /** Stops and starts anew from the journal, as after a restart; the cloud goes on. `meanwhile` may journal commands. */
+  async restart(meanwhile: () => Promise<void> = async () => undefined): Promise<void> {
     await this.#end()
     this.journal = Journal.open(join(this.folder, 'state.db'), this.clock)
+    await meanwhile()
     await this.#begin()
   }
 
@@ -259,15 +263,20 @@ export class Site {
     return new Orchestrator({
       journal: this.journal,
       owner: OWNER,
-      createAdapter: async ({ spec }) => {
+      createAdapter: async (resource) => {
+        const { spec } = resource
         const sandbox = spec.cloud === 'sandbox' ? spec : account().spec
         if (sandbox.cloud !== 'sandbox' || spec.cloud === 'vsphere') throw new Error('this site has no vCenter')
         const adapter = this.#mortal(
-          this.#wrap(createSandboxAdapter(sandbox, { cloud: this.cloud, clock: systemClock, log: silentLog })),
+          this.#wrap(
+            createSandboxAdapter(sandbox, { cloud: this.cloud, clock: systemClock, log: silentLog }),
+            resource,
+          ),
         )
         this.made.push(adapter)
         return adapter
       },
+      shareSession: async (a, b) => sealedOf(a) === sealedOf(b),
       phoneHome: { url, authority },
       boundary: (point) => this.#boundary(point),
       clock: this.clock,
@@ -282,4 +291,8 @@ export class Site {
       { sequence: this.journal.lastDelivery() + 1, messageId: `m${this.#generation}`, traceId: '', payload },
     ])
   }
+}
+
+function sealedOf({ spec }: CloudAccount): string {
+  return spec.cloud === 'sandbox' ? '' : spec.sealed
 }
