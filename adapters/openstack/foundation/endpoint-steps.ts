@@ -7,7 +7,7 @@ import { targetOf } from './endpoint-plan.ts'
 import { vipName } from './foundation-names.ts'
 import type { FoundFloatingIp } from './foundation-observed.ts'
 import { isWithin } from './ipv4-network.ts'
-import { describePort } from './obstacles.ts'
+import { called, describePort } from './obstacles.ts'
 import { type Place, placeOf } from './place.ts'
 import { VIP_PART } from './read-parts.ts'
 import type { Standing } from './standing.ts'
@@ -46,7 +46,7 @@ export async function setVipPort(
     return DONE
   } catch (thrown) {
     if (address === undefined || !isFault(thrown, 'IpAddressAlreadyAllocated', 'IpAddressInUse')) throw thrown
-    return addressTaken(world, address, place, signal)
+    return addressTaken(world, spec, address, place, signal)
   }
 }
 
@@ -63,9 +63,18 @@ function groupsOf({ secured }: Place, { groups }: Standing) {
   return secured ? { security_groups: SECURITY_PARTS.flatMap((part) => groups[part]?.id ?? []) } : {}
 }
 
-async function addressTaken(world: World, address: string, place: Place, signal: AbortSignal): Promise<Outcome> {
+async function addressTaken(
+  world: World,
+  { owner }: FoundationSpec,
+  address: string,
+  place: Place,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const query = { network_id: place.networkId, fixed_ips: `ip_address=${address}` }
   const [holder] = await listAll(world.cloud, 'network', '/ports', 'ports', query, signal)
+  // Another gateway was quicker, or the answer of an earlier try was lost.
+  if (textAt(holder, 'description') === partText(owner, VIP_PART))
+    return { kind: 'unknown', message: `port ${called(holder)} has ${address} already` }
   const whose =
     holder === undefined ? 'a port that the project does not see' : await describePort(world.cloud, holder, signal)
   return fatal(
@@ -147,13 +156,15 @@ async function leading(
     if (isFault(thrown, 'ExternalGatewayForFloatingIPNotFound')) return unconnected(spec)
     if (!isFault(thrown, 'FloatingIPPortAlreadyAssociated')) throw thrown
     const others = await listAll(world.cloud, 'network', '/floatingips', 'floatingips', { port_id: portId }, signal)
-    const addresses = others.map((other) => textAt(other, 'floating_ip_address')).join(', ')
-    // Another gateway was quicker: it is found by its mark.
-    if (others.some((other) => textAt(other, 'description') === markText(spec.owner)))
-      return { kind: 'unknown', message: `floating IP ${addresses} leads there already` }
+    const addresses = others.map((other) => textAt(other, 'floating_ip_address'))
+    const given = floatingIpOf(spec.endpoint)?.address
+    const isMeant = given !== undefined && addresses.includes(given)
+    // Another gateway was quicker.
+    if (isMeant || others.some((other) => textAt(other, 'description') === markText(spec.owner)))
+      return { kind: 'unknown', message: `floating IP ${addresses.join(', ')} leads there already` }
     return fatal(
       'PortTaken',
-      `port ${vipName(spec.name)} has another floating IP: ${addresses}`,
+      `port ${vipName(spec.name)} has another floating IP: ${addresses.join(', ')}`,
       `Take it away, or name it in network.endpoint.address.`,
     )
   }

@@ -96,7 +96,8 @@ export async function describePort(cloud: OpenstackCloud, port: unknown, signal:
   return `${itself} of server ${serverName === '' ? device : `${serverName} (${device})`}`
 }
 
-function called(value: unknown): string {
+/** `db-1 (4f…)` */
+export function called(value: unknown): string {
   const id = textAt(value, 'id')
   const name = textAt(value, 'name')
   return name === '' ? id : `${name} (${id})`
