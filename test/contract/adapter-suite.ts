@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import type { Adapter, AdapterContext, MachineSpec, MachineUid, Observed, Step } from '../../adapters/adapter.ts'
+import type {
+  Adapter,
+  AdapterContext,
+  MachineSpec,
+  MachineUid,
+  Observed,
+  Outcome,
+  Step,
+} from '../../adapters/adapter.ts'
 import type { Placement } from '../../resources/cluster.ts'
 import { contextOf, drive, follow, ownedBy } from './drive.ts'
 import { Watcher } from './watcher.ts'
@@ -232,9 +240,7 @@ export function describeAdapter(name: string, setup: () => Promise<AdapterHarnes
       it('a poll that follows a task rejects', { timeout: 20_000 }, async ({ signal }) => {
         const spec = machine()
         const adapter = fresh()
-        const [step] = adapter.plan(spec, null)
-        if (step === undefined) throw new Error('no step makes the machine')
-        const outcome = await adapter.start(step, spec, contextOf(signal))
+        const outcome = await firstThatRuns(adapter, spec, signal)
         expect(outcome.kind).toBe('running')
         if (outcome.kind !== 'running') return
         const controller = new AbortController()
@@ -243,6 +249,16 @@ export function describeAdapter(name: string, setup: () => Promise<AdapterHarnes
         await expect(polling).rejects.toThrow()
       })
     })
+
+    /** Some steps are done at once: goes on to the first that takes its time. */
+    async function firstThatRuns(adapter: Adapter, spec: MachineSpec, signal: AbortSignal): Promise<Outcome> {
+      for (;;) {
+        const [step] = adapter.plan(spec, await adapter.observe(spec, contextOf(signal)))
+        if (step === undefined) throw new Error('no step takes its time')
+        const outcome = await adapter.start(step, spec, contextOf(signal))
+        if (outcome.kind !== 'done') return outcome
+      }
+    }
 
     describe('promise 5: already so is success', () => {
       it('for each step that was just carried out', async ({ signal }) => {
