@@ -72,14 +72,14 @@ export async function readQuotas(
 ): Promise<Quotas> {
   const read = async (service: QuotaService, ask: () => Promise<ReadonlyMap<string, Quota>>) =>
     isWanted(service, wanted) ? await permitted(ask) : undefined
-  const get = (service: QuotaService, path: string) => cloud.service(service).get(path, { signal })
+  const get = (service: QuotaService, path: string, query = {}) => cloud.service(service).get(path, { signal, query })
   const [compute, network, storage, balancers] = await Promise.all([
     read('compute', async () =>
       quotasIn(recordAt(await get('compute', `/os-quota-sets/${projectId}/detail`), 'quota_set')),
     ),
     read('network', async () => quotasIn(recordAt(await get('network', `/quotas/${projectId}/details.json`), 'quota'))),
     read('block-storage', async () =>
-      quotasIn(recordAt(await get('block-storage', `/os-quota-sets/${projectId}?usage=true`), 'quota_set')),
+      quotasIn(recordAt(await get('block-storage', `/os-quota-sets/${projectId}`, { usage: true }), 'quota_set')),
     ),
     read('load-balancer', () => balancerQuotas(cloud, projectId, signal)),
   ])
