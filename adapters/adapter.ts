@@ -102,6 +102,8 @@ export interface Observed {
   readonly addresses: readonly string[]
   /** The main one first. */
   readonly objects: readonly ExternalObject[]
+  /** False where only what belongs to the machine is there, and not itself: a port, a volume. It is there if absent. */
+  readonly made?: boolean
 }
 
 /** A foundation as the cloud shows it. */

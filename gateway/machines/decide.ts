@@ -45,6 +45,8 @@ export function decide(situation: Situation): Decision {
   const existed = record.externalId !== null
   if (observed === null && existed) return { decision: 'lost' }
   const wasFinished = record.phase === 'Ready' || record.phase === 'Drifted'
+  // Its user-data is forgotten, and the cluster knows it: what stands on the same port would be another machine.
+  if (observed?.made === false && wasFinished) return { decision: 'lost' }
   if (next !== undefined) {
     if (wasFinished && driftPolicy === 'alert') return { decision: 'report-drift', steps }
     return { decision: 'step', step: next }

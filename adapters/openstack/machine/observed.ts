@@ -49,6 +49,7 @@ export function composeObserved(
   const port = parts.ports[0]
   return {
     ...parts,
+    made: server !== undefined,
     power: server === undefined ? 'off' : powerOf(server.status),
     addresses: [...(port?.addresses ?? []), ...(server?.floatingAddresses ?? [])],
     objects: all.map((part) => objectOf(part, spec.owner)),

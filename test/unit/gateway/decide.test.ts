@@ -80,6 +80,14 @@ describe('what to do with a machine', () => {
     })
   })
 
+  it('never makes again a machine that was ready, and of which only its port is left', () => {
+    const port: Observed = { power: 'off', addresses: ['10.0.0.5'], objects: [], made: false }
+    const left = { observed: port, steps: [powerOn] }
+    for (const phase of ['Ready', 'Drifted'] as const)
+      expect(decide(situation({ phase, externalId: 'server-1' }, left))).toEqual({ decision: 'lost' })
+    expect(decide(situation({ phase: 'Provisioning', externalId: 'port-1' }, left))).toMatchObject({ decision: 'step' })
+  })
+
   it('is gone only when the cloud shows nothing of it', () => {
     expect(decide(situation({ want: 'absent' }, { observed: running, steps: [powerOn] }))).toMatchObject({
       decision: 'step',
