@@ -10,6 +10,8 @@ import { Saas } from './support/saas.ts'
 
 const openstack = await peer('openstack')
 
+/** A life has about thirty deaths. */
+const PATIENCE_MS = 240_000
 const POINTS = ['before-intent', 'after-intent', 'after-call', 'after-token', 'before-outcome', 'after-outcome']
 
 describe.skipIf(!openstack.available)(
@@ -119,25 +121,29 @@ describe.skipIf(!openstack.available)(
       expect(undoing.length).toBeGreaterThan(20)
     })
 
-    it.each(POINTS)('makes and deletes a cluster all the same, killed at each %s', async (point) => {
-      const cluster = `killed-${POINTS.indexOf(point)}`
-      const births = await dying(
-        point,
-        making,
-        () => saas.apply(openstackCluster(cluster)),
-        () => saas.ready(cluster),
-      )
-      expect([...new Set(births)].sort()).toEqual(making.filter((boundary) => boundary.endsWith(`:${point}`)).sort())
-      await expectAsInLedger(cluster)
+    it.each(POINTS)(
+      'makes and deletes a cluster all the same, killed at each %s',
+      { timeout: 2 * PATIENCE_MS },
+      async (point) => {
+        const cluster = `killed-${POINTS.indexOf(point)}`
+        const births = await dying(
+          point,
+          making,
+          () => saas.apply(openstackCluster(cluster)),
+          () => saas.ready(cluster, PATIENCE_MS),
+        )
+        expect([...new Set(births)].sort()).toEqual(making.filter((boundary) => boundary.endsWith(`:${point}`)).sort())
+        await expectAsInLedger(cluster)
 
-      const deaths = await dying(
-        point,
-        undoing,
-        async () => void (await saas.client.delete('Cluster', cluster, false, stop.signal)),
-        () => saas.gone(cluster),
-      )
-      expect([...new Set(deaths)].sort()).toEqual(undoing.filter((boundary) => boundary.endsWith(`:${point}`)).sort())
-      expect(await objects()).toEqual(before)
-    })
+        const deaths = await dying(
+          point,
+          undoing,
+          async () => void (await saas.client.delete('Cluster', cluster, false, stop.signal)),
+          () => saas.gone(cluster, PATIENCE_MS),
+        )
+        expect([...new Set(deaths)].sort()).toEqual(undoing.filter((boundary) => boundary.endsWith(`:${point}`)).sort())
+        expect(await objects()).toEqual(before)
+      },
+    )
   },
 )

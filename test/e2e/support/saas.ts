@@ -14,6 +14,7 @@ import { createLog } from '../../../runtime/log.ts'
 import { PcgError } from '../../../runtime/pcg-error.ts'
 import { GatewayProcess, type GatewayProcessOptions } from './gateway-process.ts'
 
+const PATIENCE_MS = 60_000
 const NEVER = new AbortController().signal
 
 /** A broker in this process, its tenant's client, and gateways in processes of their own. */
@@ -108,23 +109,29 @@ export class Saas {
     return items.flatMap((item) => ('kind' in item ? [{ ...(item.status as MachineStatus), name: item.name }] : []))
   }
 
-  async ready(cluster: string): Promise<void> {
+  async ready(cluster: string, patienceMs = PATIENCE_MS): Promise<void> {
     await this.until(
       async () => (await this.cluster(cluster))?.phase === 'Ready',
       () => this.#story(cluster),
+      patienceMs,
     )
   }
 
-  async gone(cluster: string): Promise<void> {
+  async gone(cluster: string, patienceMs = PATIENCE_MS): Promise<void> {
     await this.until(
       async () => (await absentAsNull(this.client.get('Cluster', cluster, NEVER))) === null,
       () => this.#story(cluster),
+      patienceMs,
     )
   }
 
   /** Resolves when `holds` does; rejects after a time that no healthy run takes, with the story if there is one. */
-  async until(holds: () => Promise<boolean>, story: () => Promise<string> = async () => ''): Promise<void> {
-    const deadline = Date.now() + 60_000
+  async until(
+    holds: () => Promise<boolean>,
+    story: () => Promise<string> = async () => '',
+    patienceMs = PATIENCE_MS,
+  ): Promise<void> {
+    const deadline = Date.now() + patienceMs
     while (!(await holds())) {
       if (Date.now() > deadline) throw new Error(`never came about ${await story()}`)
       await new Promise((resolve) => setTimeout(resolve, 50))
