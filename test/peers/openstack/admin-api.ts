@@ -76,6 +76,11 @@ export class AdminApi {
         await sleep(AGAIN_MS)
         continue
       }
+      if (response.status === 401 && attempt === 1) {
+        // A user's tokens end with any change to the user.
+        this.#token = null
+        continue
+      }
       if (response.status >= 400) throw new OpenstackFault(`${method} ${api} ${path}`, response.status, text)
       return (text === '' || !/json/.test(response.headers.get('content-type') ?? '') ? null : JSON.parse(text)) as T
     }

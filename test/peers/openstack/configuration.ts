@@ -129,7 +129,7 @@ function nova(settings: Settings): Configuration {
     scheduler: { workers: 1, discover_hosts_in_cells_interval: -1 },
     conductor: { workers: 1 },
     wsgi: { api_paste_config: join(settings.packages, 'usr/share/nova-common/api-paste.ini') },
-    filter_scheduler: { track_instance_changes: false },
+    filter_scheduler: { track_instance_changes: false, shuffle_best_same_weighed_hosts: true },
   }
 }
 
@@ -220,6 +220,8 @@ function tokenCheck(settings: Settings, username: string): Section {
     ...account(settings, username),
     www_authenticate_uri: `${serviceUrl(settings, 'keystone')}/v3`,
     service_token_roles_required: true,
+    // So short that a token that was revoked is refused soon; without any, half of the time went into asking keystone.
+    token_cache_time: 2,
   }
 }
 

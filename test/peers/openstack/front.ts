@@ -113,8 +113,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
       text = text.replaceAll(address, `${url}/${PREFIXES[api as ApiName]}`)
     }
     const body = Buffer.from(text)
-    const { 'transfer-encoding': _, ...headers } = passedOn(reply)
-    outgoing.writeHead(reply.statusCode ?? 502, { ...headers, 'content-length': body.length })
+    outgoing.writeHead(reply.statusCode ?? 502, { ...passedOn(reply), 'content-length': body.length })
     outgoing.end(body)
   }
 
@@ -194,7 +193,7 @@ async function after(
 
 /** Headers that are between two neighbours stay between them. */
 function passedOn(reply: IncomingMessage): Record<string, string | string[] | undefined> {
-  const { connection: _, 'keep-alive': __, ...headers } = reply.headers
+  const { connection: _, 'keep-alive': __, 'transfer-encoding': ___, ...headers } = reply.headers
   return headers
 }
 

@@ -14,7 +14,8 @@ const SCRIPTS = import.meta.dirname
 /** Of keystone and placement: `identity`. The slowest to start comes first. */
 const DEPENDENT = ['nova', 'neutron', 'cinder', 'glance'] as const
 type ProcessName = 'identity' | (typeof DEPENDENT)[number]
-const START_MS = 90_000
+/** 10 s on two free cores. */
+const START_MS = 180_000
 
 export interface Services {
   readonly pids: readonly number[]

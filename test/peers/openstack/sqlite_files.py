@@ -7,7 +7,8 @@ begins, as a writer at once, just before its first write.
 import sqlite3
 import time
 
-from sqlalchemy import event
+from sqlalchemy import event, pool
+from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.engine import Engine
 
 WRITES = ('INSERT', 'UPDATE', 'DELETE', 'REPLACE', 'SAVEPOINT')
@@ -38,6 +39,12 @@ def _execute(call, cursor, statement, parameters):
 
 def prepare():
     """To be called once, after eventlet has patched the libraries and before any engine is made."""
+    # As SQLAlchemy 2 does: opening a connection for each query takes longer than the query.
+    pysqlite.SQLiteDialect_pysqlite.get_pool_class = classmethod(lambda dialect, url: pool.QueuePool)
+
+    @event.listens_for(Engine, 'do_connect')
+    def do_connect(dialect, record, arguments, options):
+        options['check_same_thread'] = False
 
     @event.listens_for(Engine, 'do_execute')
     def do_execute(cursor, statement, parameters, context):
