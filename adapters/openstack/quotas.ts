@@ -169,7 +169,7 @@ function shortOf(
   return {
     severity: 'error',
     subject: `quota ${name}`,
-    message: `${amount(name, wanted)} ${wanted === 1 ? 'is' : 'are'} wanted, ${free} of ${amount(name, quota.limit)} ${quota.limit === 1 ? 'is' : 'are'} free`,
+    message: `${amount(name, wanted)} ${wanted === 1 ? 'is' : 'are'} wanted, ${free} of ${amount(name, quota.limit)} ${free === 1 ? 'is' : 'are'} free`,
     remedy: `Have an administrator run \`${command(quota.used + wanted)}\`, or ask for less.`,
   }
 }
