@@ -65,8 +65,10 @@ export class FoundationWorker {
       return noteUnreachable(changes, record, PcgError.from(cause), session)
     }
     this.#observedMs.set(uid, clock.now())
-    const seen = observed === null ? record : await this.#seen(record, observed)
-    if (seen === null) return null
+    if (observed !== null) await this.#seen(record, observed)
+    const seen = journal.foundations.get(uid)
+    if (seen === undefined) return null
+    // Invariant 3.
     if (seen.spec !== record.spec || seen.want !== record.want) return 0
     return this.#act(seen, observed, foundations.plan(specOf(seen), observed), session, signal)
   }
@@ -102,12 +104,12 @@ export class FoundationWorker {
   }
 
   /** Keeps the ledger and the record true to what the cloud shows. */
-  async #seen(record: FoundationRecord, observed: FoundationObserved): Promise<FoundationRecord | null> {
+  async #seen(record: FoundationRecord, observed: FoundationObserved): Promise<void> {
     const { journal, changes } = this.#options
     const endpoint = observed.endpoint ?? record.endpoint
     const moved = !sameEndpoint(endpoint, record.endpoint)
-    if (!moved && journal.ledger.matches(record.uid, observed.objects)) return record
-    return changes.apply(record.uid, (newest) => (moved ? { ...newest, endpoint } : newest), {
+    if (!moved && journal.ledger.matches(record.uid, observed.objects)) return
+    await changes.apply(record.uid, (newest) => (moved ? { ...newest, endpoint } : newest), {
       ...(moved && record.stood && isGiven(record.spec.endpoint) && record.endpoint !== null && endpoint !== null
         ? { event: movedEvent(record.endpoint, endpoint) }
         : {}),

@@ -4,6 +4,7 @@
  */
 import type {
   Adapter,
+  AdapterContext,
   ExternalObject,
   FoundationObserved,
   FoundationSpec,
@@ -12,6 +13,7 @@ import type {
   Step,
 } from '../../../adapters/adapter.ts'
 import type { Finding } from '../../../resources/query.ts'
+import { systemClock } from '../../../runtime/clock.ts'
 
 interface Piece extends ExternalObject {
   /** A rule, as a security group has it; an address. */
@@ -74,7 +76,8 @@ export class FakeOpenstack {
         this.machineSpecs.set(spec.name, spec)
         return this.answer(step.kind, 'before') ?? adapter.start(step, asSandbox(spec), context)
       },
-      poll: async (token, context) => (token.startsWith('piece:') ? this.#poll(token) : adapter.poll(token, context)),
+      poll: async (token, context) =>
+        token.startsWith('piece:') ? this.#poll(token, context) : adapter.poll(token, context),
       owned: async function* (this: FakeOpenstack, gateway: string, context: Parameters<Adapter['owned']>[1]) {
         yield* this.pieces.values()
         yield* adapter.owned(gateway, context)
@@ -130,7 +133,8 @@ export class FakeOpenstack {
     return given ? { kind: 'running', token: `piece:${key}` } : { kind: 'done' }
   }
 
-  #poll(token: string): Outcome {
+  async #poll(token: string, { signal }: AdapterContext): Promise<Outcome> {
+    await systemClock.sleep(2, signal)
     const piece = this.pieces.get(token.slice('piece:'.length))
     if (piece === undefined) return { kind: 'unknown', message: 'no such piece' }
     this.#polled++

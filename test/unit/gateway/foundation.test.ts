@@ -190,15 +190,45 @@ describe('while a cluster lives', () => {
 
   it('looks again when a machine on it does not get on', async () => {
     await here.ready(openstackCluster({ workers: 0 }))
-    here.site.pass(60_000)
-    here.cloud.remove('ServerGroup')
-    here.cloud.answer = (kind, when) =>
-      when === 'before' && kind === 'create' && here.cloud.of('ServerGroup').length < 2
-        ? { kind: 'retryable', fault: 'connection', message: 'prod has no server group', afterMs: 20 }
-        : undefined
+    let taken = false
+    here.cloud.answer = (kind, when) => {
+      if (when !== 'before' || kind !== 'create') return undefined
+      if (!taken) {
+        taken = true
+        here.cloud.remove('ServerGroup')
+        here.site.pass(60_000)
+      }
+      return here.cloud.of('ServerGroup').length === 2
+        ? undefined
+        : { kind: 'retryable', fault: 'connection', message: 'prod has no server group', afterMs: 20 }
+    }
     await here.site.put(openstackCluster({ workers: 1 }))
     await here.site.until(() => here.machines().length === 2 && here.site.status()?.phase === 'Ready')
     expect(here.pieces()).toEqual(WHOLE)
+  })
+
+  it('is not called done for what was asked for before, where something else was while it was looked at', async () => {
+    const next = openstackCluster({ access: { ssh: ['192.0.2.0/24'] } })
+    let asked = false
+    await here.ready(openstackCluster(), {
+      wrap: (adapter) => ({
+        ...adapter,
+        foundations: adapter.foundations && {
+          ...adapter.foundations,
+          observe: async (spec, context) => {
+            const observed = (await adapter.foundations?.observe(spec, context)) ?? null
+            if (observed?.endpoint == null || asked) return observed
+            asked = true
+            await here.site.put(next)
+            await here.site.until(() => JSON.stringify(here.foundation()?.spec).includes('192.0.2.0/24'))
+            return observed
+          },
+        },
+      }),
+    })
+    await here.site.until(() => here.cloud.of('SecurityGroup')[0]?.detail.includes('192.0.2.0/24') ?? false)
+    expect(here.events('FoundationReady')).toHaveLength(1)
+    expect(here.events('Drifted')).toEqual([])
   })
 
   it('warns when the floating IP is another, and its machines keep theirs', async () => {
