@@ -119,11 +119,7 @@ function networkFields({ placement, network }: ClusterSpec): { field: string; va
     field('type', asked.type),
     ...(asked.type === 'existing'
       ? [field('network', asked.network), field('subnet', asked.subnet)]
-      : [
-          field('cidr', asked.cidr),
-          field('router', asked.router),
-          field('nameservers', asked.nameservers.join(', ') || undefined),
-        ]),
+      : [field('cidr', asked.cidr), field('router', asked.router)]),
   ]
 }
 

@@ -30,8 +30,10 @@ export function poolGoals(spec: ClusterSpec, layers: ProfileLayers): PoolGoal[] 
 /** Without what only the foundation is made from, so that a change of that leaves the machines alone. */
 function placementOfMachines(placement: ClusterSpec['placement']): unknown {
   if (placement.cloud !== 'openstack') return placement
-  const { access: _, ...rest } = placement
-  return rest
+  const { access: _, network, ...rest } = placement
+  if (network.type === 'existing') return { ...rest, network }
+  const { nameservers: __, ...made } = network
+  return { ...rest, network: made }
 }
 
 /** As `placementOfMachines`. */

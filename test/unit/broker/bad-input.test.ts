@@ -253,11 +253,12 @@ describe('bad input', () => {
     },
   )
 
-  test('a cluster on OpenStack changes whom it lets in, and where its floating IP is from', async () => {
+  test('a cluster on OpenStack changes whom it lets in, where its floating IP is from, and its nameservers', async () => {
     await site.apply(site.admin, openstackAccount('stack', 'berlin'), openstackCluster('there', { account: 'stack' }))
     const place = { access: { ssh: ['192.0.2.0/24'] } }
     const endpoint = { type: 'floating-ip', network: 'public' }
-    const next = openstackCluster('there', { account: 'stack', place, endpoint })
+    const network = { type: 'create', cidr: '10.1.0.0/24', nameservers: ['192.0.2.53'] }
+    const next = openstackCluster('there', { account: 'stack', place, endpoint, network })
     expect((await site.apply(site.admin, next)).status).toBe(200)
   })
 

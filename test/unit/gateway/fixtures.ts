@@ -88,6 +88,7 @@ export interface OpenstackOver {
   readonly driftPolicy?: 'alert' | 'heal'
   readonly endpoint?: object
   readonly access?: object
+  readonly nameservers?: readonly string[]
 }
 
 export function openstackCluster(over: OpenstackOver = {}): Cluster {
@@ -102,7 +103,7 @@ export function openstackCluster(over: OpenstackOver = {}): Cluster {
       placement: {
         cloud: 'openstack',
         image: 'debian-12',
-        network: { type: 'create', cidr: '10.1.0.0/24', router: 'public' },
+        network: { type: 'create', cidr: '10.1.0.0/24', router: 'public', nameservers: over.nameservers ?? [] },
         ...(access === undefined ? {} : { access }),
       },
       controlPlane: { count: 1, flavor: 'm1.large' },
