@@ -38,6 +38,8 @@ const ACCOUNTS: Readonly<Record<QuickstartCloud, string>> = {
   vsphere: 'vcenter',
   openstack: 'openstack',
 }
+/** Of each cloud; what lies beside them shows other ways. */
+const EXAMPLE_FILES = ['account.yaml', 'profile.yaml', 'cluster.yaml']
 const EXAMPLES = join(import.meta.dirname, '../../examples')
 
 /** Ends what was started, the newest first. */
@@ -232,7 +234,8 @@ async function exampleResources(
   cloud: QuickstartCloud,
   access: (account: string) => Promise<object | undefined>,
 ): Promise<Resource[]> {
-  const resources = parseResources(await readPath(host, join(EXAMPLES, cloud)))
+  const texts = await Promise.all(EXAMPLE_FILES.map((file) => readPath(host, join(EXAMPLES, cloud, file))))
+  const resources = texts.flatMap((text) => parseResources(text))
   return await Promise.all(
     resources.map(async (resource): Promise<Resource> => {
       if (resource.kind !== 'CloudAccount') return resource

@@ -19,7 +19,6 @@ export async function startSimulatedOpenstack(): Promise<SimulatedCloud> {
   const stop = new AbortController()
   try {
     const project = await openstack.newProject({ network: false })
-    const { id, secret } = await project.applicationCredential()
     await openstack.control(project).setBuildSeconds(BUILD_SECONDS)
     const guests = playOpenstackGuests(openstack.api, {
       projectId: project.id,
@@ -28,8 +27,18 @@ export async function startSimulatedOpenstack(): Promise<SimulatedCloud> {
     })
     return {
       what: `OpenStack: keystone, nova, neutron, cinder, glance and placement behind ${openstack.authUrl}`,
-      access: { authUrl: openstack.authUrl, authority: openstack.authorityPem },
-      credentials: { type: 'application-credential', id, secret },
+      access: {
+        authUrl: openstack.authUrl,
+        authority: openstack.authorityPem,
+        region: openstack.region,
+        scope: { projectName: project.name, projectDomainName: 'Default' },
+      },
+      credentials: {
+        type: 'password',
+        username: project.username,
+        userDomainName: 'Default',
+        password: project.password,
+      },
       async close() {
         stop.abort()
         await guests.ended

@@ -7,6 +7,7 @@ import { peer, title } from '../peers/peer.ts'
 import { endAll, isAlive, namedProcesses, pcg, startPcg } from './support/pcg-process.ts'
 
 const vcsim = await peer('vcsim')
+const openstack = await peer('openstack')
 const REPOSITORY = resolve(import.meta.dirname, '../..')
 
 let cwd: string
@@ -116,6 +117,17 @@ describe.skipIf(!vcsim.available)(title('pcg quickstart --cloud vsphere', vcsim)
     expect(code, stderr).toBe(0)
     expectReadyMachines(stdout)
     expect(stdout).toContain("credentials of account vcenter sealed to the gateway's key")
+    expect(namedProcesses(stdout).filter(isAlive)).toEqual([])
+  })
+})
+
+describe.skipIf(!openstack.available)(title('pcg quickstart --cloud openstack', openstack), () => {
+  it("makes the same through OpenStack's services, on a network of its own, behind a floating IP", async () => {
+    const { code, stdout, stderr } = await pcg(cwd, ['quickstart', '--cloud', 'openstack', '--exit'])
+    expect(code, stderr).toBe(0)
+    expectReadyMachines(stdout)
+    expect(stdout).toContain("credentials of account openstack sealed to the gateway's key")
+    expect(stdout).toContain('create a floating IP to port demo-vip')
     expect(namedProcesses(stdout).filter(isAlive)).toEqual([])
   })
 })
