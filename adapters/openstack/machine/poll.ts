@@ -66,8 +66,11 @@ async function followServer(
   const following = feed.follow(id)
   try {
     let outcome: Outcome
+    // A feed that hasn't begun is begun by what is read here.
+    let patience = feed.begun ? SILENCE_MS : 0
     do {
-      const news = await following.next(Math.min(SILENCE_MS, end - now()), signal)
+      const news = await following.next(Math.min(patience, end - now()), signal)
+      patience = SILENCE_MS
       // A full listing doesn't show who is deleted, and the feed not what changed before it began.
       const server = news === undefined || news.status === 'DELETED' ? await findServer(cloud, id, signal) : news
       if (server !== undefined) feed.notice(server)

@@ -94,6 +94,11 @@ export class ServerFeed {
     }
   }
 
+  /** Whether it can tell of changes: not before it has seen any server, of which it learns nova's time. */
+  get begun(): boolean {
+    return this.#newest !== undefined
+  }
+
   /** Somebody else saw the server: where the feed hasn't begun yet, it begins there. */
   notice(server: SeenServer): void {
     if (this.#newest === undefined) this.#advance([server])
