@@ -73,7 +73,8 @@ export function lockedOutcome(message: string): Outcome {
 }
 
 function again(fault: FaultClass, message: string, said: OpenstackFault | undefined): Outcome {
-  const afterMs = said?.retryAfterMs
+  // Cinder writes 0 beside a quota that is used up.
+  const afterMs = said?.retryAfterMs || undefined
   return { kind: 'retryable', fault, message, ...(afterMs === undefined ? {} : { afterMs }) }
 }
 

@@ -4,12 +4,18 @@ import { failuresIn } from './attempts.ts'
 import type { SeenMember, SeenPort, SeenServer, SeenVolume, Slot } from './seen.ts'
 import { powerOf } from './server-status.ts'
 
+/** What a port lets through. */
+export interface Protection {
+  /** The ground's, and the placement's own; none: neutron chooses. */
+  readonly securityGroupIds: readonly string[]
+  /** The addresses that the guest may use besides its own. */
+  readonly pairs: readonly string[]
+}
+
 /** What the placement's names stand for at present. */
-export interface Wanted {
+export interface Wanted extends Protection {
   /** The flavor's name, whichever way the pool names it. */
   readonly flavor: string
-  /** None: neutron chooses. */
-  readonly securityGroupIds: readonly string[]
 }
 
 /**

@@ -135,17 +135,13 @@ function planFlavor(spec: MachineSpec, { wanted }: OpenstackObserved, server: Se
 }
 
 function portDrift(spec: MachineSpec, port: SeenPort, wanted: Wanted | undefined): OpenstackMachineStep[] {
+  if (wanted === undefined) return []
+  const { securityGroupIds: groups, pairs } = wanted
   const changes: string[] = []
-  const groups = wanted?.securityGroupIds ?? []
   if (groups.length > 0 && !sameSet(groups, port.securityGroupIds)) changes.push('security groups')
-  if (!sameSet(pairsOf(spec), port.pairs)) changes.push('allowed address pairs')
+  if (!sameSet(pairs, port.pairs)) changes.push('allowed address pairs')
   if (changes.length === 0) return []
   return [plain('update-port', `put the port of ${spec.name} right: ${changes.join(', ')}`)]
-}
-
-/** The addresses that the guest may use besides its own. */
-export function pairsOf({ serves }: Pick<MachineSpec, 'serves'>): string[] {
-  return serves?.type === 'virtual-ip' ? [serves.address] : []
 }
 
 function memberSteps(spec: MachineSpec, { members }: Pick<Parts, 'members'>): OpenstackMachineStep[] {

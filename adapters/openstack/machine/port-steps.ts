@@ -11,9 +11,9 @@ export async function createPort(tools: StepTools, spec: MachineSpec, signal: Ab
   const { cloud, site } = tools
   if ((await findPorts(cloud, spec.owner, signal)).length > 0) return DONE
   const ground = await site.ground(spec, signal)
-  const securityGroupIds = await site.securityGroupIds(spec, signal)
+  const protection = await site.protection(spec, signal)
   try {
-    await cloud.service('network').post('/ports', portRequest(spec, { ...ground, securityGroupIds }), { signal })
+    await cloud.service('network').post('/ports', portRequest(spec, ground, protection), { signal })
     return DONE
   } catch (error) {
     if (spec.address.type !== 'static' || faultOf(error)?.status !== 409) throw error
@@ -47,8 +47,8 @@ async function whoHolds(
 export async function updatePort(tools: StepTools, spec: MachineSpec, signal: AbortSignal): Promise<Outcome> {
   const { port } = await findServerWithPort(tools, spec, signal)
   if (port === undefined) return missing(`the port of ${spec.name}`)
-  const groups = await tools.site.securityGroupIds(spec, signal)
-  await tools.cloud.service('network').put(`/ports/${port.id}`, portChange(spec, groups), { signal })
+  const protection = await tools.site.protection(spec, signal)
+  await tools.cloud.service('network').put(`/ports/${port.id}`, portChange(protection), { signal })
   return DONE
 }
 

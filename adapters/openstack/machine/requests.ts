@@ -4,17 +4,16 @@ import type { OpenstackPlacement } from '../../../resources/cluster.ts'
 import type { MachineSpec } from '../../adapter.ts'
 import { gatewayTag, machineTag, markMetadata, markText } from '../owner-mark.ts'
 import { volumeName } from './machine-step.ts'
-import { pairsOf } from './plan.ts'
+import type { Protection } from './observed.ts'
 import { SLOT_KEY, type Slot, slotText } from './seen.ts'
 import { encodeUserData } from './user-data.ts'
 
 export interface PortPlace {
   readonly networkId: string
   readonly subnetId: string
-  readonly securityGroupIds: readonly string[]
 }
 
-export function portRequest(spec: MachineSpec, { networkId, subnetId, securityGroupIds }: PortPlace): object {
+export function portRequest(spec: MachineSpec, { networkId, subnetId }: PortPlace, protection: Protection): object {
   const fixed = spec.address.type === 'static' ? { ip_address: spec.address.address } : {}
   return {
     port: {
@@ -22,24 +21,21 @@ export function portRequest(spec: MachineSpec, { networkId, subnetId, securityGr
       name: spec.name,
       description: markText(spec.owner),
       fixed_ips: [{ subnet_id: subnetId, ...fixed }],
-      allowed_address_pairs: addressPairs(spec),
-      // Without any, neutron takes the project's default group.
-      ...(securityGroupIds.length === 0 ? {} : { security_groups: securityGroupIds }),
+      ...protectionFields(protection),
     },
   }
 }
 
-export function portChange(spec: MachineSpec, securityGroupIds: readonly string[]): object {
+export function portChange(protection: Protection): object {
+  return { port: protectionFields(protection) }
+}
+
+function protectionFields({ securityGroupIds, pairs }: Protection): object {
   return {
-    port: {
-      allowed_address_pairs: addressPairs(spec),
-      ...(securityGroupIds.length === 0 ? {} : { security_groups: securityGroupIds }),
-    },
+    allowed_address_pairs: pairs.map((address) => ({ ip_address: address })),
+    // Without any, neutron takes the project's default group.
+    ...(securityGroupIds.length === 0 ? {} : { security_groups: securityGroupIds }),
   }
-}
-
-function addressPairs(spec: MachineSpec): object[] {
-  return pairsOf(spec).map((address) => ({ ip_address: address }))
 }
 
 export interface VolumeContent {

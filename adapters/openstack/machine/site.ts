@@ -7,10 +7,11 @@ import { faultOf } from '../client/openstack-fault.ts'
 import type { Ground } from '../foundation/ground.ts'
 import type { NamedFlavor } from '../named.ts'
 import type { Names } from '../names.ts'
-import type { Wanted } from './observed.ts'
+import type { Protection, Wanted } from './observed.ts'
 
 /** Machines of one cluster are made by the hundred, and stand on the same. */
 const FRESH_MS = 30_000
+const MAX_KNOWN = 1_000
 
 export interface SiteOptions {
   readonly names: Names
@@ -35,6 +36,7 @@ export class Site {
     const known = this.#grounds.get(key)
     if (known !== undefined && clock.now() - known.at < FRESH_MS) return known.ground
     const ground = await groundOf(spec, signal)
+    if (this.#grounds.size >= MAX_KNOWN) this.#grounds.clear()
     this.#grounds.set(key, { at: clock.now(), ground })
     return ground
   }
@@ -47,23 +49,24 @@ export class Site {
     })
   }
 
-  /** The ground's, and the placement's own; none: neutron chooses. */
-  async securityGroupIds(spec: MachineSpec, signal: AbortSignal): Promise<string[]> {
+  async protection(spec: MachineSpec, signal: AbortSignal): Promise<Protection> {
     const { securityGroupIds } = await this.ground(spec, signal)
     const named = await Promise.all(
       placementOf(spec).securityGroups.map((name) => this.names.securityGroup(name, signal)),
     )
-    return [...new Set([...securityGroupIds, ...named.map(({ id }) => id)])]
+    // A foundation without groups for its nodes is one on a network without port security: any address may be used there.
+    const open = spec.foundation !== undefined && securityGroupIds.length === 0
+    return {
+      securityGroupIds: [...new Set([...securityGroupIds, ...named.map(({ id }) => id)])],
+      pairs: spec.serves?.type === 'virtual-ip' && !open ? [spec.serves.address] : [],
+    }
   }
 
   /** Undefined where a name stands for nothing: then there is nothing to compare with, and whatever is to be made says so. */
   async wanted(spec: MachineSpec, signal: AbortSignal): Promise<Wanted | undefined> {
     try {
-      const [flavor, securityGroupIds] = await Promise.all([
-        this.flavor(spec, signal),
-        this.securityGroupIds(spec, signal),
-      ])
-      return { flavor: flavor.name, securityGroupIds }
+      const [flavor, protection] = await Promise.all([this.flavor(spec, signal), this.protection(spec, signal)])
+      return { flavor: flavor.name, ...protection }
     } catch (error) {
       const missing =
         error instanceof PcgError && ['not-found', 'conflict', 'invalid', 'unavailable'].includes(error.code)

@@ -1,8 +1,8 @@
 import type { Clock } from '../../../runtime/clock.ts'
 
 /**
- * Spaces questions about single objects, whoever asks: each object often enough, all of them together never more often than every
- * `gapMs`, however many wait.
+ * Spaces questions about single objects, whoever asks: each object often enough, and all of them together not more than one each
+ * `gapMs` in the long run, however many wait.
  */
 export class Turns {
   readonly #clock: Clock

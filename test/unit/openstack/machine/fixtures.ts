@@ -149,10 +149,10 @@ export function member(overrides: Partial<SeenMember> = {}): SeenMember {
 }
 
 /** As it should be, but for what is said. */
-export function observed(parts: Partial<Parts> = {}, flavor = 'm1.small'): OpenstackObserved {
+export function observed(parts: Partial<Parts> = {}, pairs: readonly string[] = []): OpenstackObserved {
   const whole = { servers: [server()], ports: [port()], volumes: [], members: [], ...parts }
-  const groups = { flavor, securityGroupIds: ['91b83054-e263-460e-8956-4d71a329b9e4'] }
-  const found = composeObserved({ owner: OWNER }, whole, groups)
+  const wanted = { flavor: 'm1.small', securityGroupIds: ['91b83054-e263-460e-8956-4d71a329b9e4'], pairs }
+  const found = composeObserved({ owner: OWNER }, whole, wanted)
   if (found === null) throw new Error('nothing is there')
   return found
 }

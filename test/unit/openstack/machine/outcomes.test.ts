@@ -67,6 +67,11 @@ describe('what an error means for a step', () => {
       fault(429, 'slow down', { retryAfterMs: 7_000 }),
       { kind: 'retryable', fault: 'throttled', afterMs: 7_000 },
     ],
+    [
+      'a quota of cinder',
+      fault(413, 'VolumeLimitExceeded: Maximum number of volumes allowed (1) exceeded', { retryAfterMs: 0 }),
+      { kind: 'retryable', fault: 'capacity', message: expect.stringContaining('VolumeLimitExceeded') },
+    ],
     ['a service that fails', fault(500, 'Unexpected API Error'), { kind: 'retryable', fault: 'busy' }],
     ['a service that is down', fault(503, 'no backend'), { kind: 'retryable', fault: 'connection' }],
     [
@@ -94,6 +99,11 @@ describe('what an error means for a step', () => {
     ],
   ])('%s', (_, error, outcome) => {
     expect(outcomeOf(error, attempt)).toMatchObject(outcome)
+  })
+
+  it('nothing is tried again at once because cinder says 0 seconds', () => {
+    const full = fault(413, 'Maximum number of volumes allowed (1) exceeded', { retryAfterMs: 0 })
+    expect(outcomeOf(full, attempt)).not.toHaveProperty('afterMs')
   })
 
   it('what was cancelled is thrown on', () => {

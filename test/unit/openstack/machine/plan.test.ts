@@ -39,7 +39,8 @@ describe('a machine that is wanted', () => {
     expect(kinds(machine(), observed())).toEqual([])
     expect(kinds(withDisk, observed({ servers: [server({ volumeIds: [VOLUME] })], volumes: [volume()] }))).toEqual([])
     expect(kinds(balanced, observed({ members: [member()] }))).toEqual([])
-    expect(kinds(virtual, observed({ ports: [port({ pairs: ['10.77.9.9'] })] }))).toEqual([])
+    const paired = observed({ ports: [port({ pairs: ['10.77.9.9'] })] }, ['10.77.9.9'])
+    expect(kinds(virtual, paired)).toEqual([])
   })
 
   it('goes on where it was left', () => {
@@ -129,7 +130,7 @@ describe('drift', () => {
 
   it('leaves the project’s default group alone where none is asked for', () => {
     const state = observed({ ports: [port({ securityGroupIds: ['default'] })] })
-    const wanted = { flavor: 'm1.small', securityGroupIds: [] }
+    const wanted = { flavor: 'm1.small', securityGroupIds: [], pairs: [] }
     expect(kinds(machine(), { ...state, wanted })).toEqual([])
   })
 
