@@ -1,7 +1,6 @@
 /** Wires the gateway's process together; nothing else knows all of its parts. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import type { Adapter } from '../adapters/adapter.ts'
 import { credentialsOf } from '../adapters/openstack/account.ts'
 import { createOpenstackAdapter } from '../adapters/openstack/adapter.ts'
@@ -21,6 +20,7 @@ import { type GatewayIdentity, gatewayKey } from '../tunnel/identity.ts'
 import { type IdentityStore, openIdentityStore } from '../tunnel/identity-store.ts'
 import { startLink } from '../tunnel/link.ts'
 import { makeSecretFolder, readSecretFile, replaceSecretFile } from '../tunnel/secret-file.ts'
+import { shareSession } from './accounts/share-session.ts'
 import { startPhoneHome } from './bootstrap/phone-home.ts'
 import { Journal } from './journal/journal.ts'
 import { Orchestrator } from './orchestrator.ts'
@@ -88,7 +88,7 @@ async function startLocked(options: GatewayOptions, unlock: () => void): Promise
     journal,
     owner: gatewayKey(identity),
     createAdapter: (account) => createAdapter(account, { identity, sealingKey, sandboxes, clock, log }),
-    shareSession: (a, b) => shareSession(a, b, { identity, sealingKey }),
+    shareSession: (a, b) => shareSession(a, b, (name, sealed) => unsealed(name, sealed, { identity, sealingKey })),
     phoneHome,
     boundary: options.boundary ?? (() => undefined),
     clock,
@@ -201,36 +201,6 @@ function unsealed(
   { identity, sealingKey }: SealingParts,
 ): Promise<Readonly<Record<string, string>>> {
   return open(sealingKey, sealed, { ...identity, account })
-}
-
-/** The same credentials look different each time that they are sealed, so they are compared open. */
-async function shareSession(a: CloudAccount, b: CloudAccount, parts: SealingParts): Promise<boolean> {
-  if (placeOf(a) !== placeOf(b)) return false
-  if (a.spec.cloud === 'sandbox' || b.spec.cloud === 'sandbox') return true
-  try {
-    const [one, other] = [
-      await unsealed(a.metadata.name, a.spec.sealed, parts),
-      await unsealed(b.metadata.name, b.spec.sealed, parts),
-    ]
-    return isDeepStrictEqual({ ...one }, { ...other })
-  } catch {
-    // What can't be opened makes no session.
-    return false
-  }
-}
-
-/** Where an account logs in. */
-function placeOf({ spec }: CloudAccount): string {
-  switch (spec.cloud) {
-    case 'sandbox':
-      return ''
-    case 'vsphere':
-      return spec.server
-    case 'openstack':
-      return spec.authUrl
-    default:
-      return spec satisfies never
-  }
 }
 
 /** The sandbox clouds, one for each account; their VMs outlive the gateway's process as real ones do. */

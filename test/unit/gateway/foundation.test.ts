@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Journal } from '../../../gateway/journal/journal.ts'
+import { QueryAnswers } from '../../../gateway/queries/answer-queries.ts'
+import type { LedgerEntry } from '../../../resources/query.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { VIRTUAL_IP } from './fake-openstack.ts'
 import { openstackCluster } from './fixtures.ts'
@@ -44,6 +46,18 @@ describe('a cluster on a cloud with foundations', () => {
     ])
     expect(here.timeline()).toEqual(expect.arrayContaining(['create-Network started', 'create-Network done']))
     expect(here.timeline().at(-1)).toBe('foundation done')
+  })
+
+  it('has its objects in the ledger that is shown, with the name of the cluster', async () => {
+    await here.ready(openstackCluster({ workers: 0 }))
+    const query = new TextEncoder().encode(JSON.stringify({ type: 'ledger', cluster: 'prod' }))
+    const answers = new QueryAnswers(here.site.journal, here.site.orchestrator)
+    const answer = await answers.answer(query, new AbortController().signal)
+    const { entries }: { entries: LedgerEntry[] } = JSON.parse(new TextDecoder().decode(answer))
+    expect(entries).toHaveLength(6)
+    expect(entries).toContainEqual(
+      expect.objectContaining({ cluster: 'prod', machine: 'prod', account: 'lab', kind: 'Network', state: 'present' }),
+    )
   })
 
   it('looks whether all of it can be made before any of it is: machines and foundation', async () => {

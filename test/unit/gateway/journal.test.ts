@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Journal } from '../../../gateway/journal/journal.ts'
 import type { Command } from '../../../resources/command.ts'
@@ -120,6 +121,22 @@ describe('the journal', () => {
     expect(journal.machines.get(record.uid)).toEqual(record)
     expect(journal.machines.spec(record.uid).userData).toBe('#cloud-config\n')
     expect(journal.ledger.all()).toMatchObject([{ machine: record.uid, state: 'intended', externalId: null }])
+  })
+
+  it('of the first release is taken over: its machines have sizes, roles and pools then, and nothing stands on anything', async () => {
+    const record = machineRecord()
+    await journal.write(journal.machines.insert(record, machineSpec(record)))
+    const before = journal.machines.spec(record.uid)
+    journal.close()
+    const { size: _, role: __, pool: ___, ...old } = before
+    const db = new DatabaseSync(path())
+    db.exec('DROP TABLE foundations; DROP TABLE accounts; PRAGMA user_version = 1')
+    db.prepare('UPDATE machine_specs SET spec = ?').run(JSON.stringify({ ...old, cpus: 2, memoryMiB: 2_048 }))
+    db.close()
+    journal = Journal.open(path(), systemClock)
+    expect(journal.machines.spec(record.uid)).toEqual(before)
+    expect([...journal.foundations.all()]).toEqual([])
+    expect(journal.accounts.get('lab').verified).toBeNull()
   })
 
   it('follows in the ledger an object that was renamed outside', async () => {

@@ -1,11 +1,12 @@
 /** A changed account: nothing of what works stops before what takes its place has been seen to work. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Adapter } from '../../../adapters/adapter.ts'
+import { shareSession } from '../../../gateway/accounts/share-session.ts'
 import type { AccountStatus, CloudAccount } from '../../../resources/cloud-account.ts'
 import type { Finding } from '../../../resources/query.ts'
 import { PcgError } from '../../../runtime/pcg-error.ts'
 import { cluster, profile } from './fixtures.ts'
-import { openstackAccount, Site } from './site.ts'
+import { account, openstackAccount, Site } from './site.ts'
 
 const MISSING: Finding = { severity: 'error', subject: 'role member', message: 'is missing' }
 
@@ -216,5 +217,27 @@ describe('an account that is deleted', () => {
     await site.delete('CloudAccount', 'lab')
     await site.until(() => site.journal.desired.get('CloudAccount', 'lab') === undefined)
     expect(site.journal.accounts.get('lab').verified).toBeNull()
+  })
+})
+
+describe('whether two forms of an account would log in as the same, at the same place', () => {
+  const unseal = async (_: string, sealed: string): Promise<Record<string, string>> => {
+    const text = sealed.split('.').at(-1) ?? ''
+    if (text === 'foreign') throw new Error('sealed to another gateway')
+    return { type: 'password', password: text.replace(/-again$/, '') }
+  }
+  const elsewhere = (credentials: string): CloudAccount => {
+    const { spec, ...rest } = openstackAccount(credentials)
+    return { ...rest, spec: { ...spec, authUrl: 'https://other.example:5000' } } as CloudAccount
+  }
+
+  it.each<[string, CloudAccount, CloudAccount, boolean]>([
+    ['the same credentials, sealed twice', openstackAccount('first'), openstackAccount('first-again'), true],
+    ['other credentials', openstackAccount('first'), openstackAccount('second'), false],
+    ['the same credentials at another Keystone', openstackAccount('first'), elsewhere('first'), false],
+    ['credentials that can’t be opened', openstackAccount('first'), openstackAccount('foreign'), false],
+    ['sandboxes', account(), account(), true],
+  ])('%s', async (_, a, b, shared) => {
+    expect(await shareSession(a, b, unseal)).toBe(shared)
   })
 })
