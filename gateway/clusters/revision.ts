@@ -40,8 +40,8 @@ function placementOfMachines(placement: ClusterSpec['placement']): unknown {
 function networkOfMachines(network: ClusterSpec['network']): unknown {
   const { endpoint, ...rest } = network
   if (endpoint.type !== 'floating-ip' && endpoint.type !== 'load-balancer') return network
-  const { network: _, ...asked } = endpoint
-  return { ...rest, endpoint: asked }
+  const { type, port } = endpoint
+  return { ...rest, endpoint: { type, port } }
 }
 
 function revisionOf(value: unknown): string {

@@ -176,7 +176,8 @@ export class FoundationWorker {
   async #stands(record: FoundationRecord): Promise<null> {
     const { changes } = this.#options
     if (record.phase === 'Ready' && troubleOf(record) === undefined) return null
-    const changed = record.phase !== 'Ready'
+    // Of a change of the cluster that took no step there is nothing to tell.
+    const told = record.phase !== 'Ready' && (!record.stood || record.conditions.length > 0)
     await changes.apply(
       record.uid,
       (newest) =>
@@ -193,7 +194,7 @@ export class FoundationWorker {
           },
           { type: 'Progressing', status: 'True', reason: 'AsDesired', message: '' },
         ),
-      changed
+      told
         ? {
             timeline: { stage: 'foundation', actor: 'gateway', cause: record.cause, outcome: 'done' },
             event: standsEvent(record),

@@ -31,8 +31,8 @@ describe.skipIf(!simulator.available)(title('what stands in the way on a vCenter
     await vcsim?.close()
   })
 
-  async function accountStatus(): Promise<AccountStatus | null> {
-    return (await saas.client.get('CloudAccount', ACCOUNT, stop.signal)).status as AccountStatus | null
+  async function accountStatus(account = ACCOUNT): Promise<AccountStatus | null> {
+    return (await saas.client.get('CloudAccount', account, stop.signal)).status as AccountStatus | null
   }
 
   /** The message of the condition once it is false. */
@@ -98,21 +98,40 @@ describe.skipIf(!simulator.available)(title('what stands in the way on a vCenter
   })
 
   it('wrong credentials are tried once, whatever asks for them; the right ones take their place', async () => {
+    const account = 'locked'
     const before = await vcsim.control.logins()
-    await useVcenter(saas, vcsim, { password: 'not the password' })
-    await saas.until(async () => (await accountStatus())?.phase === 'Suspended')
-    await saas.apply(vsphereCluster('locked-out', 2))
-    expect(await obstacle('locked-out', 'Preflight')).toContain(ACCOUNT)
-    await expect(saas.client.inventory(ACCOUNT, stop.signal)).rejects.toMatchObject({ code: 'credentials' })
+    await useVcenter(saas, vcsim, { account, password: 'not the password' })
+    await saas.until(async () => (await accountStatus(account))?.phase === 'Suspended')
+    await saas.apply(vsphereCluster('locked-out', 2, {}, account))
+    expect(await obstacle('locked-out', 'Preflight')).toContain(account)
+    await expect(saas.client.inventory(account, stop.signal)).rejects.toMatchObject({ code: 'credentials' })
     await new Promise((resolve) => setTimeout(resolve, 500))
     expect((await vcsim.control.logins()).refused - before.refused).toBe(1)
-    expect((await accountStatus())?.findings).toContainEqual(
+    expect((await accountStatus(account))?.findings).toContainEqual(
       expect.objectContaining({ severity: 'error', remedy: expect.stringContaining('pcg secret seal') }),
     )
 
-    await useVcenter(saas, vcsim)
+    await useVcenter(saas, vcsim, { account })
     await saas.ready('locked-out')
     await remove('locked-out')
+    await saas.client.delete('CloudAccount', account, false, stop.signal)
+    await saas.until(async () => !(await saas.client.has('CloudAccount', account, stop.signal)))
+  })
+
+  it('wrong credentials do not take the place of those that work: they are tried once, and nothing stops', async () => {
+    const before = await vcsim.control.logins()
+    await useVcenter(saas, vcsim, { password: 'a typing error' })
+    await saas.until(async () => (await accountStatus())?.phase === 'Invalid')
+    expect((await accountStatus())?.findings).toContainEqual(
+      expect.objectContaining({ severity: 'error', message: expect.stringContaining('former ones are still in use') }),
+    )
+    await saas.apply(vsphereCluster('rotated', 0))
+    await saas.ready('rotated')
+    expect((await vcsim.control.logins()).refused - before.refused).toBe(1)
+
+    await useVcenter(saas, vcsim)
+    await saas.until(async () => (await accountStatus())?.phase === 'Ready')
+    await remove('rotated')
   })
 
   it('a machine that somebody powered off is healed within moments; one that was deleted is replaced', async () => {

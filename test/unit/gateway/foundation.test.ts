@@ -146,8 +146,19 @@ describe('while a cluster lives', () => {
     await here.site.until(() => here.cloud.of('SecurityGroup')[0]?.detail.includes('ssh 192.0.2.0/24') ?? false)
     await here.site.ready()
     expect(here.cloud.begun).toEqual(['update-SecurityGroup'])
+    expect(here.events('FoundationReady').at(-1)).toBe('Cluster prod foundation: it is as asked for again')
     expect(here.machines()).toEqual(before)
     expect(here.events('Drifted')).toEqual([])
+  })
+
+  it('says nothing of a change that takes no step', async () => {
+    await here.ready()
+    const cluster = openstackCluster({ endpoint: { type: 'floating-ip', network: 'other' } })
+    await here.site.put(cluster)
+    await here.site.until(() => here.site.status()?.observedGeneration === 4)
+    await here.site.ready()
+    expect(here.events('FoundationReady')).toHaveLength(1)
+    expect(here.timeline().filter((line) => line === 'foundation done')).toHaveLength(1)
   })
 
   it('is not Ready for a new generation before its foundation is', async () => {

@@ -27,6 +27,10 @@ describe('the revision of machines', () => {
     ['whom the cluster lets in', openstackCluster({ access: { ssh: ['192.0.2.0/24'], api: [] } })],
     ['where its floating IP is from', openstackCluster({ endpoint: { type: 'floating-ip', network: 'other' } })],
     ['where its floating IP is from, if that is left out', openstackCluster({ endpoint: { type: 'floating-ip' } })],
+    [
+      'which floating IP it is',
+      openstackCluster({ endpoint: { type: 'floating-ip', network: 'public', address: '203.0.113.7' } }),
+    ],
     ['which nameservers its network tells', openstackCluster({ nameservers: ['192.0.2.53'] })],
     ['how many there are', openstackCluster({ workers: 3 })],
   ])('does not depend on %s', (_, other) => {
