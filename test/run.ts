@@ -16,7 +16,7 @@ const REPOSITORY = resolve(import.meta.dirname, '..')
 
 const findings = await preparePeers()
 const folder = await mkdtemp(join(tmpdir(), 'pcg-test-'))
-const openstack = await hostShared(startOpenstackServer)
+const openstack = await hostShared(() => startOpenstackServer({ octavia: true }))
 try {
   const reportPath = join(folder, 'report.json')
   const exitCode = await runVitest(reportPath, findings, openstack.url)

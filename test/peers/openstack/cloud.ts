@@ -1,5 +1,6 @@
 /**
- * A real OpenStack on this machine: keystone, placement, glance, neutron, nova and cinder of Debian's packages, over HTTPS.
+ * A real OpenStack on this machine: keystone, placement, glance, neutron, nova, cinder and, where it is asked for, Octavia of
+ * Debian's packages, over HTTPS.
  *
  *     const openstack = await peer('openstack')                      // test/peers/peer.ts
  *     describe.skipIf(!openstack.available)(title('…', openstack), () => {
@@ -14,7 +15,8 @@
  *
  * In it: flavors m1.tiny, m1.small, m1.medium, m1.large and, without a disk, v1.small and v1.medium; the image
  * `debian-12` (min_disk 2, min_ram 256); volume types `standard` and `fast`; the external network `public`
- * (203.0.113.0/24); zones `nova` (two hosts) and `az-1` (one). The driver of nova keeps no servers, that of cinder no bytes.
+ * (203.0.113.0/24); zones `nova` (two hosts) and `az-1` (one). The driver of nova keeps no servers, that of cinder no
+ * bytes, and a load balancer of Octavia becomes ACTIVE and balances nothing.
  */
 import { rm } from 'node:fs/promises'
 import type { Availability, Effort } from '../availability.ts'
@@ -32,6 +34,8 @@ import { adminApiOf, openstackTemplate, unpackTemplate } from './template.ts'
 export interface OpenstackOptions {
   /** Whether it has to be one that nobody else uses; false if not given. */
   readonly own?: boolean
+  /** Whether the catalog has Octavia; false if not given. */
+  readonly octavia?: boolean
   /** Whether the front speaks TLS; true if not given. */
   readonly tls?: boolean
 }
@@ -75,7 +79,7 @@ export async function buildOpenstack(): Promise<void> {
 export async function startOpenstack(options: OpenstackOptions = {}): Promise<OpenstackCloud> {
   const shared = process.env[SHARED_VARIABLE] ?? ''
   if (shared !== '' && options.own !== true) return openCloud(await askShared(shared), options, null)
-  const server = await startOpenstackServer()
+  const server = await startOpenstackServer(options)
   try {
     return await openCloud(server.settings, options, server.end)
   } catch (error) {
@@ -98,10 +102,12 @@ export interface OpenstackServer {
 }
 
 /** The services without a front. */
-export async function startOpenstackServer(): Promise<OpenstackServer> {
+export async function startOpenstackServer({
+  octavia = false,
+}: Pick<OpenstackOptions, 'octavia'> = {}): Promise<OpenstackServer> {
   const settings = await unpackTemplate(await packagesFolder())
   try {
-    const services = await startServices(settings, { buildSeconds: BUILD_SECONDS })
+    const services = await startServices(settings, { buildSeconds: BUILD_SECONDS, octavia })
     return {
       settings,
       memoryMiB: services.memoryMiB,
@@ -126,7 +132,9 @@ async function openCloud(
   end: (() => Promise<void>) | null,
 ): Promise<OpenstackCloud> {
   const services = Object.fromEntries(APIS.map((name) => [name, serviceUrl(settings, name)])) as Record<ApiName, string>
-  const front = await startFront({ services, tls: options.tls ?? true })
+  const { octavia: _, ...withoutOctavia } = services
+  const shown = options.octavia === true ? services : withoutOctavia
+  const front = await startFront({ services: shown, tls: options.tls ?? true })
   const api = adminApiOf(settings)
   const projects: OpenstackProject[] = []
   const control = ({ id }: Pick<OpenstackProject, 'id'>): OpenstackControl =>

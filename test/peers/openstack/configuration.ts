@@ -2,14 +2,14 @@ import { join } from 'node:path'
 
 /** One port of 127.0.0.1 for each API. */
 export type ServicePorts = Readonly<Record<ApiName, number>>
-export const APIS = ['keystone', 'glance', 'placement', 'nova', 'neutron', 'cinder'] as const
+export const APIS = ['keystone', 'glance', 'placement', 'nova', 'neutron', 'cinder', 'octavia'] as const
 export type ApiName = (typeof APIS)[number]
 
 export const REGION = 'RegionOne'
 /** Compute hosts: the first two are in the zone `nova`, the last is in `az-1`. */
 export const COMPUTE_HOSTS = ['compute-1', 'compute-2', 'compute-3'] as const
 /** Of the services' own accounts, which only they use. */
-export const SERVICE_USERS = ['glance', 'placement', 'nova', 'neutron', 'cinder'] as const
+export const SERVICE_USERS = ['glance', 'placement', 'nova', 'neutron', 'cinder', 'octavia'] as const
 
 export interface Settings {
   readonly folder: string
@@ -32,6 +32,7 @@ export function configurationFiles(settings: Settings): Readonly<Record<string, 
     'nova.conf': ini(nova(settings)),
     'neutron.conf': ini(neutron(settings)),
     'cinder.conf': ini(cinder(settings)),
+    'octavia.conf': ini(octavia(settings)),
   }
 }
 
@@ -188,6 +189,21 @@ function cinder(settings: Settings): Configuration {
     service_user: { ...client(settings, 'cinder'), send_service_user_token: true },
     coordination: { backend_url: `file://${join(settings.folder, 'state/coordination')}` },
     books: { volume_backend_name: 'books', volume_driver: 'volume_driver.Driver' },
+  }
+}
+
+function octavia(settings: Settings): Configuration {
+  return {
+    ...common(settings, 'octavia', {}),
+    database: database(settings, 'octavia'),
+    api_settings: {
+      auth_strategy: 'keystone',
+      enabled_provider_drivers: 'settling:Becomes ACTIVE soon',
+      default_provider_driver: 'settling',
+    },
+    controller_worker: { network_driver: 'allowed_address_pairs_driver', compute_driver: 'compute_noop_driver' },
+    service_auth: account(settings, 'octavia'),
+    neutron: { region_name: REGION, endpoint_type: 'internalURL' },
   }
 }
 

@@ -46,6 +46,12 @@ const volumeSchema = named.extend({
 const floatingIpSchema = tagged.extend({ floating_ip_address: z.string(), port_id: z.string().nullable() })
 const groupSchema = named.extend({ policy: z.string(), members: z.array(z.string()), project_id: z.string() })
 
+const balancerSchema = tagged.extend({
+  provisioning_status: z.string(),
+  vip_address: z.string(),
+  vip_port_id: z.string(),
+})
+
 export type CloudServer = z.infer<typeof serverSchema>
 export type CloudPort = z.infer<typeof portSchema>
 export type CloudVolume = z.infer<typeof volumeSchema>
@@ -99,6 +105,16 @@ export class OpenstackControl {
   async serverGroups(): Promise<z.infer<typeof groupSchema>[]> {
     const groups = await this.#all('nova', '/v2.1/os-server-groups?all_projects=1', 'server_groups', groupSchema)
     return groups.filter((group) => group.project_id === this.#projectId)
+  }
+
+  /** Only where the cloud has Octavia. */
+  loadBalancers(): Promise<z.infer<typeof balancerSchema>[]> {
+    return this.#all(
+      'octavia',
+      `/v2/lbaas/loadbalancers?project_id=${this.#projectId}`,
+      'loadbalancers',
+      balancerSchema,
+    )
   }
 
   /** Resolves when the server is off. */

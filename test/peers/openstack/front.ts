@@ -44,6 +44,7 @@ export const PREFIXES: Readonly<Record<ApiName, string>> = {
   nova: 'compute',
   neutron: 'network',
   cinder: 'volume',
+  octavia: 'load-balancer',
 }
 
 export async function startFront(options: FrontOptions): Promise<Front> {
@@ -62,7 +63,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
 
   async function pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const [api, path] = destination(incoming.url ?? '/')
-    if (api === null) {
+    if (api === null || options.services[api] === undefined) {
       incoming.resume()
       outgoing.writeHead(404).end()
       return
@@ -106,13 +107,13 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     return promise
   }
 
-  /** The endpoints of the services themselves become ours. */
+  /** The endpoints of the services themselves become ours; a service that we don't lead to isn't shown. */
   async function replyWithCatalog(reply: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     let text = (await bytesOf(reply)).toString('utf8')
     for (const [api, address] of Object.entries(options.services)) {
       text = text.replaceAll(address, `${url}/${PREFIXES[api as ApiName]}`)
     }
-    const body = Buffer.from(text)
+    const body = Buffer.from(withoutOthers(text, url))
     outgoing.writeHead(reply.statusCode ?? 502, { ...passedOn(reply), 'content-length': body.length })
     outgoing.end(body)
   }
@@ -142,8 +143,20 @@ const CATALOGS = /^\/v3\/(auth\/tokens|auth\/catalog|endpoints)\b/
 const APIS_BY_PREFIX = new Map(Object.entries(PREFIXES).map(([api, prefix]) => [prefix, api as ApiName]))
 
 function destination(url: string): [ApiName | null, string] {
-  const [, prefix = '', rest = ''] = /^\/([a-z]+)(.*)$/.exec(url) ?? []
+  const [, prefix = '', rest = ''] = /^\/([a-z-]+)(.*)$/.exec(url) ?? []
   return [APIS_BY_PREFIX.get(prefix) ?? null, rest.startsWith('/') ? rest : `/${rest}`]
+}
+
+interface Catalog {
+  readonly endpoints: readonly { readonly url: string }[]
+}
+
+function withoutOthers(text: string, front: string): string {
+  const answer: { token?: { catalog?: Catalog[] }; catalog?: Catalog[] } = JSON.parse(text)
+  const holder = answer.token ?? answer
+  if (holder.catalog === undefined) return text
+  holder.catalog = holder.catalog.filter(({ endpoints }) => endpoints.every(({ url }) => url.startsWith(`${front}/`)))
+  return JSON.stringify(answer)
 }
 
 async function before(

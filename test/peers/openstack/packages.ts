@@ -3,6 +3,7 @@
  * started by a package's scripts, and no root is needed (but for a list of packages that apt doesn't have yet).
  */
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
@@ -14,7 +15,7 @@ import { apt, debianPackages, findProgram, lastLine, privilege } from '../debian
 
 const run = promisify(execFile)
 
-const LIBRARIES = ['keystone', 'placement', 'glance', 'neutron', 'nova', 'cinder', 'openstackclient']
+const LIBRARIES = ['keystone', 'placement', 'glance', 'neutron', 'nova', 'cinder', 'octavia', 'openstackclient']
 /** Never installed, as they configure the system; their paste files are needed. */
 const COMMON = ['nova-common', 'neutron-common', 'glance-common', 'cinder-common']
 const PYTHON = '/usr/bin/python3'
@@ -33,7 +34,8 @@ export async function openstackPackages(
 ): Promise<(Availability & { available: true; folder: string }) | (Availability & { available: false })> {
   const tools = await debianPackages(['python3'], effort)
   if (!tools.available) return tools
-  const folder = join(await cacheFolder(), 'openstack/packages')
+  const wanted = createHash('sha256').update(JSON.stringify([LIBRARIES, COMMON, LEFT_OUT]))
+  const folder = join(await cacheFolder(), `openstack/packages-${wanted.digest('hex').slice(0, 8)}`)
   if (existsSync(join(folder, COMPLETE))) return { available: true, folder }
   if (effort === 'look')
     return { available: false, reason: "Debian's OpenStack is not unpacked yet (npm test does it)" }

@@ -13,7 +13,7 @@ const run = promisify(execFile)
 const SCRIPTS = import.meta.dirname
 /** Of keystone and placement: `identity`. The slowest to start comes first. */
 const DEPENDENT = ['nova', 'neutron', 'cinder', 'glance'] as const
-type ProcessName = 'identity' | (typeof DEPENDENT)[number]
+type ProcessName = 'identity' | 'octavia' | (typeof DEPENDENT)[number]
 /** 10 s on two free cores. */
 const START_MS = 180_000
 
@@ -29,6 +29,8 @@ export interface Services {
 export interface StartOptions {
   /** How long a build of a server takes, unless its project says otherwise. */
   readonly buildSeconds: number
+  /** Whether Octavia runs, too. */
+  readonly octavia: boolean
   /** What is done when keystone runs and before the others start: in an empty cloud they have no accounts yet. */
   readonly prepareIdentity?: () => Promise<void>
 }
@@ -60,7 +62,8 @@ export async function startServices(settings: Settings, options: StartOptions): 
       await options.prepareIdentity()
     }
     for (const name of DEPENDENT) start(name)
-    await Promise.all(APIS.map(answers))
+    if (options.octavia) start('octavia')
+    await Promise.all(APIS.filter((api) => api !== 'octavia' || options.octavia).map(answers))
     return services
   } catch (error) {
     await services.end()

@@ -1,4 +1,4 @@
-"""Makes the empty database of one service: schema.py keystone|glance|placement|nova|neutron|cinder FOLDER
+"""Makes the empty database of one service: schema.py keystone|glance|placement|nova|neutron|cinder|octavia FOLDER
 
 What the services' own *-manage programs do, each command in a process of its own, forked when the imports are done.
 """
@@ -75,7 +75,35 @@ def cinder(folder, config):
     run(main, 'cinder-manage', '--config-file', config, 'db', 'sync')
 
 
-SCHEMAS = {make.__name__: make for make in (keystone, glance, placement, nova, neutron, cinder)}
+def octavia(folder, config):
+    # Its migrations don't run on SQLite either; what they fill in is what the models refer to.
+    import sqlalchemy
+    from octavia.common import constants
+    from octavia.db import base_models, models
+    from sqlalchemy import orm
+    engine = sqlalchemy.create_engine('sqlite:///%s/db/octavia.sqlite' % folder)
+    base_models.BASE.metadata.create_all(engine)
+    with orm.Session(engine) as session:
+        for model, names in (
+            (models.ProvisioningStatus, constants.SUPPORTED_PROVISIONING_STATUSES),
+            (models.OperatingStatus, constants.SUPPORTED_OPERATING_STATUSES),
+            (models.HealthMonitorType, constants.SUPPORTED_HEALTH_MONITOR_TYPES),
+            (models.Algorithm, constants.SUPPORTED_LB_ALGORITHMS),
+            (models.Protocol, constants.SUPPORTED_PROTOCOLS),
+            (models.SessionPersistenceType, constants.SUPPORTED_SP_TYPES),
+            (models.AmphoraRoles, constants.SUPPORTED_AMPHORA_ROLES),
+            (models.LBTopology, constants.SUPPORTED_LB_TOPOLOGIES),
+            (models.VRRPAuthMethod, constants.SUPPORTED_VRRP_AUTH),
+            (models.L7RuleType, constants.SUPPORTED_L7RULE_TYPES),
+            (models.L7RuleCompareType, constants.SUPPORTED_L7RULE_COMPARE_TYPES),
+            (models.L7PolicyAction, constants.SUPPORTED_L7POLICY_ACTIONS),
+            (models.ClientAuthenticationMode, constants.SUPPORTED_CLIENT_AUTH_MODES),
+        ):
+            session.add_all(model(name=name) for name in names)
+        session.commit()
+
+
+SCHEMAS = {make.__name__: make for make in (keystone, glance, placement, nova, neutron, cinder, octavia)}
 
 if __name__ == '__main__':
     name, folder = sys.argv[1], os.path.abspath(sys.argv[2])

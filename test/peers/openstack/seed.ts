@@ -20,6 +20,7 @@ const SERVICES: readonly {
   { api: 'nova', type: 'compute', name: 'nova', path: '/v2.1' },
   { api: 'neutron', type: 'network', name: 'neutron', path: '' },
   { api: 'cinder', type: 'volumev3', name: 'cinderv3', path: '/v3/$(project_id)s' },
+  { api: 'octavia', type: 'load-balancer', name: 'octavia', path: '' },
 ]
 
 const FLAVORS = [

@@ -1,4 +1,4 @@
-"""Runs one OpenStack service with all its daemons in one process: service.py identity|glance|neutron|nova|cinder FOLDER
+"""Runs one OpenStack service with all its daemons in one process: service.py identity|glance|neutron|nova|cinder|octavia FOLDER
 
 The services are Debian's own; this takes the place of their console scripts. API, conductor, scheduler and agents of a
 service share a process, so they can talk by oslo.messaging's in-process transport and need no RabbitMQ.
@@ -157,7 +157,20 @@ def cinder(settings):
     launcher.wait()
 
 
-SERVICES = {run.__name__: run for run in (identity, glance, neutron, nova, cinder)}
+def octavia(settings):
+    """The API alone, with a provider of ours: neither workers nor amphorae."""
+    import sqlite_files
+    sqlite_files.prepare()
+    sys.argv = ['octavia-api', '--config-file', settings.config('octavia')]
+    from octavia.api import app
+    from octavia.api.drivers import driver_factory
+    import balancer_driver
+    # Octavia finds providers among installed packages only.
+    driver_factory.get_driver = lambda provider: balancer_driver.Provider()
+    serve(app.setup_app(argv=sys.argv), settings.ports['octavia'])
+
+
+SERVICES = {run.__name__: run for run in (identity, glance, neutron, nova, cinder, octavia)}
 
 if __name__ == '__main__':
     lifeline.hold()

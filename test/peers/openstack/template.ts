@@ -105,7 +105,7 @@ async function makeTemplate(settings: Settings): Promise<void> {
   for (const made of schemas) if (made.status === 'rejected') throw made.reason
   const admin = adminApiOf(settings)
   const prepareIdentity = (): Promise<void> => seedIdentity(admin, settings)
-  const services = await startServices(settings, { buildSeconds: 0, prepareIdentity })
+  const services = await startServices(settings, { buildSeconds: 0, octavia: false, prepareIdentity })
   try {
     await computeHostsInPlacement(admin, services)
     await seedResources(admin)
@@ -217,11 +217,16 @@ async function writeConfiguration(settings: Settings): Promise<void> {
   await writeFile(join(settings.folder, 'settings.json'), JSON.stringify(forScripts))
 }
 
-/** Of all that a template is made from: other packages or scripts get another one. */
+/** Of what decides on a template's contents: other packages or scripts get another one. */
 async function fingerprint(packages: string): Promise<string> {
   const hash = createHash('sha256').update(await packagesFingerprint(packages))
   for (const name of (await readdir(import.meta.dirname)).sort()) {
-    if (!/\.py$|^(configuration|seed|template)\.ts$/.test(name)) continue
+    if (
+      !/^(configuration\.ts|seed\.ts|template\.ts|schema\.py|service\.py|network_agents\.py|compute_driver\.py)$/.test(
+        name,
+      )
+    )
+      continue
     hash.update(name).update(await readFile(join(import.meta.dirname, name)))
   }
   return hash.digest('hex').slice(0, 16)

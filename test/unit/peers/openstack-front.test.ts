@@ -16,7 +16,10 @@ beforeEach(async () => {
   service = createServer((incoming, outgoing) => {
     asked.push(`${incoming.method} ${incoming.url} ${incoming.headers['x-forwarded-prefix']}`)
     outgoing.writeHead(200, { 'content-type': 'application/json' })
-    outgoing.end(JSON.stringify({ endpoint: `${behind}/v2.1`, text: 'x'.repeat(1_000) }))
+    const compute = { type: 'compute', endpoints: [{ url: `${behind}/v2.1` }] }
+    const balancers = { type: 'load-balancer', endpoints: [{ url: 'http://127.0.0.1:1' }] }
+    const catalog = [compute, balancers]
+    outgoing.end(JSON.stringify({ endpoint: `${behind}/v2.1`, catalog, text: 'x'.repeat(1_000) }))
   })
   await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve))
   behind = `http://127.0.0.1:${(service.address() as AddressInfo).port}`
@@ -41,9 +44,11 @@ describe('the front of a cloud', () => {
     expect((await get('/metering')).statusCode).toBe(404)
   })
 
-  it('shows itself in the catalog, and leaves other answers as they are', async () => {
+  it('shows itself in the catalog, without services that it does not lead to, and leaves other answers as they are', async () => {
     const { body } = await request(`${front.url}/identity/v3/auth/tokens`, { method: 'POST', dispatcher })
-    expect(await body.json()).toMatchObject({ endpoint: `${front.url}/compute/v2.1` })
+    const { catalog } = (await body.json()) as { catalog: unknown }
+    expect(catalog).toEqual([{ type: 'compute', endpoints: [{ url: `${front.url}/compute/v2.1` }] }])
+    expect((await get('/load-balancer/')).statusCode).toBe(404)
     const other = await get('/compute/v2.1')
     expect(await other.body.json()).toMatchObject({ endpoint: `${behind}/v2.1` })
   })

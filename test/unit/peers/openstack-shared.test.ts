@@ -8,7 +8,7 @@ function fakeCloud() {
   const start = async (): Promise<OpenstackServer> => {
     const cloud = { folder: `/cloud-${clouds.length + 1}`, crash: null as string | null, ended: false }
     clouds.push(cloud)
-    const ports = { keystone: 1, glance: 2, placement: 3, nova: 4, neutron: 5, cinder: 6 }
+    const ports = { keystone: 1, glance: 2, placement: 3, nova: 4, neutron: 5, cinder: 6, octavia: 7 }
     return {
       settings: { folder: cloud.folder, packages: '', password: '', ports },
       memoryMiB: async () => 0,
