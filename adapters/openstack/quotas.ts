@@ -139,6 +139,7 @@ export function quotaFindings(wanted: AllWants, quotas: Quotas, project: string)
   return [
     ...findings,
     ...wanted.volumes.flatMap((volumes) => typeFindings(volumes, quotas['block-storage'], project)),
+    ...largestFindings(wanted.volumes, quotas['block-storage'], project),
     ...wanted.groups.flatMap((group) => memberFindings(group, quotas.compute, project)),
   ]
 }
@@ -183,27 +184,37 @@ function commandFor(service: QuotaService, options: string, project: string): st
   return `${client} ${options} ${project}`
 }
 
-/** Cinder has further quotas for each type of volume, and for the size of one. */
+/** Cinder has further quotas for each type of volume. */
 function typeFindings(
-  { type, volumes, gigabytes, largest }: VolumeWants,
+  { type, volumes, gigabytes }: VolumeWants,
   quotas: ReadonlyMap<string, Quota> | undefined,
   project: string,
 ): Finding[] {
   const command = (option: string) => (least: number) =>
     `openstack quota set ${option} ${least} --volume-type ${type} ${project}`
-  const size = quotas?.get('per_volume_gigabytes')
-  const found = [
+  return [
     shortOf(`volumes of type ${type}`, volumes, quotas?.get(`volumes_${type}`), command('--volumes')),
     shortOf(`gigabytes of type ${type}`, gigabytes, quotas?.get(`gigabytes_${type}`), command('--gigabytes')),
   ].filter((finding) => finding !== undefined)
-  if (size === undefined || size.limit < 0 || largest <= size.limit) return found
-  const tooLarge: Finding = {
-    severity: 'error',
-    subject: 'quota gigabytes of one volume',
-    message: `a volume of ${largest} GiB is wanted, and one may have ${size.limit}`,
-    remedy: `Have an administrator run \`openstack quota set --per-volume-gigabytes ${largest} ${project}\`, or ask for less.`,
-  }
-  return [...found, tooLarge]
+}
+
+/** Cinder also limits the size of each single volume. */
+function largestFindings(
+  volumes: readonly VolumeWants[],
+  quotas: ReadonlyMap<string, Quota> | undefined,
+  project: string,
+): Finding[] {
+  const largest = Math.max(0, ...volumes.map((each) => each.largest))
+  const limit = quotas?.get('per_volume_gigabytes')?.limit ?? -1
+  if (limit < 0 || largest <= limit) return []
+  return [
+    {
+      severity: 'error',
+      subject: 'quota gigabytes of one volume',
+      message: `a volume of ${largest} GiB is wanted, and one may have ${limit}`,
+      remedy: `Have an administrator run \`openstack quota set --per-volume-gigabytes ${largest} ${project}\`, or ask for less.`,
+    },
+  ]
 }
 
 function memberFindings(
