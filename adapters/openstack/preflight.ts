@@ -54,7 +54,7 @@ export async function preflightMachines(
   const networkIds = [...new Set(places.flatMap(({ network }) => network?.id ?? []))]
   const [standing, free] = await Promise.all([
     readStanding(cloud, { machines, networkIds, projectId }, signal),
-    freeAddresses(cloud, signal),
+    freeAddresses(cloud, signal, foreignNetworks(places, projectId)),
   ])
   for (const place of places) {
     noted.findings.push(...fitsOf(place, sized, identity))
@@ -219,8 +219,7 @@ function placeAddressFindings(
   if (subnet === undefined) return []
   const networkId = place.network?.id ?? observed?.networks[0]?.id
   const ports = standing.ports.filter((port) => port.networkId === networkId)
-  // The ports of a network of others are seen in part only.
-  const foreign = place.network !== undefined && place.network.projectId !== projectId
+  const foreign = foreignNetworks([place], projectId).length > 0
   const question: AddressQuestion = {
     subnet,
     ports: place.subnet === undefined ? ports : ports.map((port) => onSubnet(port, place.subnet?.id ?? '')),
@@ -229,6 +228,12 @@ function placeAddressFindings(
     endpoint: endpointAddressOf(isSame(place.placement, foundation?.placement) ? foundation : undefined),
   }
   return addressFindings(question)
+}
+
+/** Those whose ports are seen in part only, for they are another project's. */
+function foreignNetworks(places: readonly Place[], projectId: string): string[] {
+  const networks = places.flatMap(({ network }) => network ?? [])
+  return [...new Set(networks.filter((network) => network.projectId !== projectId).map(({ id }) => id))]
 }
 
 function onSubnet(port: Standing['ports'][number], subnetId: string): Standing['ports'][number] {

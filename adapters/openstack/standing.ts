@@ -3,7 +3,10 @@ import type { MachineSpec, MachineUid } from '../adapter.ts'
 import type { OpenstackCloud } from './client/cloud.ts'
 import { isRecord, recordsAt, textAt, textsAt } from './json-value.ts'
 import { listAll } from './listing.ts'
-import { gatewayTag, readMarkMetadata, readMarkText } from './owner-mark.ts'
+import { gatewayTag, machineTag, markMetadata, readMarkMetadata, readMarkText } from './owner-mark.ts'
+
+/** Of machines whose tags fit into one URL; of more, all that the gateway has are read. */
+const TAGS_IN_A_URL = 50
 
 export interface SeenPort {
   readonly id: string
@@ -38,11 +41,10 @@ export async function readStanding(
   { machines, networkIds, projectId }: StandingQuestion,
   signal: AbortSignal,
 ): Promise<Standing> {
-  const gateways = [...new Set(machines.map(({ owner }) => owner.gateway))]
   const withVolumes = machines.some((machine) => volumesOf(machine).length > 0)
   const [servers, volumes, portLists, groups] = await Promise.all([
-    Promise.all(gateways.map((gateway) => serversOf(cloud, gateway, signal))),
-    withVolumes ? Promise.all(gateways.map((gateway) => volumesIn(cloud, gateway, signal))) : [],
+    serversOf(cloud, machines, signal),
+    withVolumes ? volumesIn(cloud, machines, signal) : [],
     Promise.all([
       ...networkIds.map((id) => portsOn(cloud, { network_id: id }, signal)),
       // On a network that is made for the cluster every port is the project's own.
@@ -53,9 +55,9 @@ export async function readStanding(
       : [],
   ])
   const counts = new Map<MachineUid, number>()
-  for (const machine of volumes.flat()) counts.set(machine, (counts.get(machine) ?? 0) + 1)
+  for (const machine of volumes) counts.set(machine, (counts.get(machine) ?? 0) + 1)
   return {
-    servers: new Set(servers.flat()),
+    servers: new Set(servers),
     volumes: counts,
     ports: [...new Map(portLists.flat().map((port) => [port.id, port])).values()],
     groups: new Map(groups.map((group) => [textAt(group, 'name'), textsAt(group, 'members').length])),
@@ -70,22 +72,46 @@ export function volumesOf({ placement, diskGiB, disks }: MachineSpec): { sizeGiB
   return [...boot, ...disks.map(({ sizeGiB }) => ({ sizeGiB, type: volumeType }))]
 }
 
-async function serversOf(cloud: OpenstackCloud, gateway: string, signal: AbortSignal): Promise<MachineUid[]> {
-  const query = { tags: gatewayTag(gateway) }
-  return marked(await listAll(cloud, 'compute', '/servers/detail', 'servers', query, signal), gateway)
+async function serversOf(
+  cloud: OpenstackCloud,
+  machines: readonly MachineSpec[],
+  signal: AbortSignal,
+): Promise<MachineUid[]> {
+  if (machines.length === 0) return []
+  const gateways = new Set(machines.map(({ owner }) => gatewayTag(owner.gateway)))
+  const query =
+    machines.length <= TAGS_IN_A_URL
+      ? { 'tags-any': machines.map(({ owner }) => machineTag(owner)).join(',') }
+      : { 'tags-any': [...gateways].join(',') }
+  return marked(await listAll(cloud, 'compute', '/servers/detail', 'servers', query, signal), machines)
 }
 
-async function volumesIn(cloud: OpenstackCloud, gateway: string, signal: AbortSignal): Promise<MachineUid[]> {
-  // Cinder reads the filter as Python writes a dict, of which this JSON is one.
-  const query = { metadata: JSON.stringify({ 'pcg-gateway': gateway }) }
-  return marked(await listAll(cloud, 'block-storage', '/volumes/detail', 'volumes', query, signal), gateway)
+/** Cluster by cluster: cinder compares every pair of the filter. */
+async function volumesIn(
+  cloud: OpenstackCloud,
+  machines: readonly MachineSpec[],
+  signal: AbortSignal,
+): Promise<MachineUid[]> {
+  const filters = new Set(
+    machines.map(({ owner }) => {
+      const { 'pcg-machine': _, ...cluster } = markMetadata(owner)
+      // Cinder reads the filter as Python writes a dict, of which this JSON is one.
+      return JSON.stringify(cluster)
+    }),
+  )
+  const lists = await Promise.all(
+    [...filters].map((metadata) => listAll(cloud, 'block-storage', '/volumes/detail', 'volumes', { metadata }, signal)),
+  )
+  return marked(lists.flat(), machines)
 }
 
-function marked(objects: readonly unknown[], gateway: string): MachineUid[] {
+/** Of objects with our mark: whose they are. */
+function marked(objects: readonly unknown[], machines: readonly MachineSpec[]): MachineUid[] {
+  const gateways = new Set(machines.map(({ owner }) => owner.gateway))
   return objects.flatMap((object) => {
     const metadata = isRecord(object) && isRecord(object.metadata) ? object.metadata : undefined
     const owner = readMarkMetadata(metadata)
-    return owner?.gateway === gateway ? [owner.machine] : []
+    return owner !== undefined && gateways.has(owner.gateway) ? [owner.machine] : []
   })
 }
 

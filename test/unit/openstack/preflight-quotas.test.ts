@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import type { MachineSpec } from '../../../adapters/adapter.ts'
 import { NOTHING } from '../../../adapters/openstack/foundation/nothing.ts'
-import { gatewayTag, markMetadata, markText, serverGroupName } from '../../../adapters/openstack/owner-mark.ts'
+import {
+  gatewayTag,
+  machineTag,
+  markMetadata,
+  markText,
+  serverGroupName,
+} from '../../../adapters/openstack/owner-mark.ts'
 import type { OpenstackPlacement } from '../../../resources/cluster.ts'
 import { ownerOf, port, preflight, said } from './preflight-case.ts'
 import {
@@ -55,14 +61,17 @@ describe('the quotas', () => {
     ])
   })
 
-  it('ask nova for the servers of this gateway, and for no others', async () => {
+  it.each([
+    [2, [0, 1].map((number) => machineTag(ownerOf(number))).join(',')],
+    [51, gatewayTag('default/site-a')],
+  ])('ask nova of %i machines for no more servers than it must tell', async (count, tags) => {
     const queries: unknown[] = []
     const servers = (query: object) => {
       queries.push(query)
       return { servers: [] }
     }
-    await preflight({ machines: pool(3), answers: { 'compute /servers/detail': servers } })
-    expect(queries).toEqual([{ tags: gatewayTag('default/site-a') }])
+    await preflight({ machines: pool(count), answers: { 'compute /servers/detail': servers } })
+    expect(queries).toEqual([{ 'tags-any': tags }])
   })
 
   it('of volumes count boot volumes and disks, and what a half-made machine has already', async () => {

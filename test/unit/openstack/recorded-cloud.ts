@@ -191,7 +191,7 @@ export function recordedCloud(options: RecordedOptions = {}): RecordedCloud {
 const refuse = () => Promise.reject(new Error('a check changed something'))
 const REFUSED = { post: refuse, put: refuse, patch: refuse, delete: refuse, upload: refuse }
 
-const NO_FILTERS = ['fields', 'limit', 'tags', 'metadata']
+const NO_FILTERS = ['fields', 'limit', 'tags-any', 'metadata']
 
 /** As neutron and glance filter; what nova and cinder are asked for is in their answers already. */
 function matches(item: unknown, query: Query): boolean {
