@@ -154,7 +154,10 @@ function authUrlOf(url: string, profile: string, problem: Problem, notes: string
   if (profile !== '') notes.push(`What the profile ${profile} says is not known here: check region and interface.`)
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     problem('auth.auth_url', `is no URL: ${url}`, 'Write one that begins with https:// or http://.')
-  else if (/\/v2\.0\/?$/.test(url))
+  else if (/^https?:\/\/[^/]*@/.test(url)) {
+    problem('auth.auth_url', 'has a user or a password in it', 'Move them to auth.username and auth.password.')
+    return ''
+  } else if (/\/v2\.0\/?$/.test(url))
     problem('auth.auth_url', 'is of keystone v2, which the gateway does not speak', 'Write /v3 in place of /v2.0.')
   return url
 }

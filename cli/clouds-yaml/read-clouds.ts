@@ -65,7 +65,13 @@ export async function othersMayRead(host: Host, file: string): Promise<boolean> 
 async function parse(text: string, shown: string): Promise<unknown> {
   const yaml = await import('yaml')
   try {
-    return yaml.parse(text, { schema: 'failsafe', merge: true, prettyErrors: false, maxAliasCount: 100 })
+    return yaml.parse(text, {
+      schema: 'failsafe',
+      merge: true,
+      prettyErrors: false,
+      maxAliasCount: 100,
+      logLevel: 'error',
+    })
   } catch {
     throw new PcgError('invalid', 'is not valid YAML', { subject: shown })
   }

@@ -15,6 +15,12 @@ describe('each mistake is one error that names the file, the field and the remed
     ['no URL', without('auth_url'), 'auth.auth_url: is missing', "Write keystone's URL"],
     ['a wrong URL', { auth: { ...AUTH, auth_url: 'keystone:5000' } }, 'auth.auth_url: is no URL', 'https://'],
     [
+      'a password in the URL',
+      { auth: { ...AUTH, auth_url: `https://pcg:${SECRET}@keystone.example/v3` } },
+      'auth.auth_url: has a user or a password in it',
+      'Move them',
+    ],
+    [
       'keystone v2',
       { auth: { ...AUTH, auth_url: 'https://k.example/v2.0' } },
       'auth.auth_url: is of keystone v2',

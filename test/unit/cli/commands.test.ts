@@ -363,6 +363,16 @@ describe('secret seal', () => {
     expect(stderr).not.toContain('hunter2')
   })
 
+  it('takes an application credential of OpenStack, and names what is missing of one', async () => {
+    const key = await enrolled()
+    const credentials = { type: 'application-credential', id: 'ac1', secret: 'hunter2' }
+    const { stdout } = await here(line, { stdin: JSON.stringify(credentials) })
+    expect(await open(key, stdout.trim().replace('sealed: ', ''), binding)).toEqual(credentials)
+    const half = await here(line, { stdin: JSON.stringify({ type: 'application-credential', secret: 'hunter2' }) })
+    expect(half).toMatchObject({ code: 2, stderr: expect.stringContaining('stdin: id or name missing or empty') })
+    expect(half.stderr).not.toContain('hunter2')
+  })
+
   it('says how to let a gateway join that has no key yet', async () => {
     broker.on('GET /v1/gateways/site-a', { json: { resource: { kind: 'Gateway' }, status: null } })
     const { code, stderr } = await here(line, { stdin: '{}' })
