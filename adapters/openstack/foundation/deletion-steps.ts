@@ -37,11 +37,8 @@ export async function deleteObject(
     case 'Port':
       await neutron.delete(`/ports/${id}`, { signal })
       return DONE
-    case 'LoadBalancer': {
-      const options = { signal, query: { cascade: true } }
-      const there = await cloud.service('load-balancer').delete(`/lbaas/loadbalancers/${id}`, options)
-      return there ? balancerRunning(id, 'deleted') : DONE
-    }
+    case 'LoadBalancer':
+      return deleteBalancer(world, id, signal)
     case 'Router':
       return unlessUsed('/routers', () => portsInTheWay(cloud, owner, `router ${name}`, { device_id: id }, signal))
     case 'Subnet':
@@ -62,6 +59,18 @@ export async function deleteObject(
       return DONE
     default:
       return kind satisfies never
+  }
+}
+
+/** One that Octavia works on can't be deleted yet, or is being deleted already: either way it is followed, and looked at again. */
+async function deleteBalancer({ cloud }: World, id: string, signal: AbortSignal): Promise<Outcome> {
+  try {
+    const options = { signal, query: { cascade: true } }
+    const there = await cloud.service('load-balancer').delete(`/lbaas/loadbalancers/${id}`, options)
+    return there ? balancerRunning(id, 'deleted') : DONE
+  } catch (thrown) {
+    if (PcgError.from(thrown).code !== 'conflict') throw thrown
+    return balancerRunning(id, 'deleted')
   }
 }
 

@@ -1,6 +1,6 @@
 /** A cluster's shared objects as the cloud shows them, with what the plan looks at. Every one carries the foundation's mark unless it says otherwise. */
 import type { FoundationObserved } from '../../adapter.ts'
-import type { SecurityRule } from './security-rules.ts'
+import type { FoundRule } from './security-rules.ts'
 
 /** The ledger's kinds, in the words of the services. */
 export type FoundationKind =
@@ -43,7 +43,7 @@ export type SecurityPart = 'nodes' | 'control-plane'
 
 export interface FoundSecurityGroup extends Found {
   readonly part: SecurityPart
-  readonly rules: readonly (SecurityRule & { readonly id: string })[]
+  readonly rules: readonly FoundRule[]
 }
 
 export interface FoundServerGroup extends Found {

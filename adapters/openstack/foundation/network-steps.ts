@@ -1,8 +1,11 @@
 /** Makes and mends a cluster's own network, its subnet, and the router that leads out of it. */
 import { PcgError } from '../../../runtime/pcg-error.ts'
 import type { FoundationSpec, Outcome } from '../../adapter.ts'
+import { textAt } from '../json-value.ts'
+import { listAll } from '../listing.ts'
 import { markText } from '../owner-mark.ts'
 import { networkOf } from './ipv4-network.ts'
+import { called } from './obstacles.ts'
 import type { Standing } from './standing.ts'
 import { DONE, fatal, isFault, notThere, takingAddress } from './step-outcome.ts'
 import { placementOf } from './wanted.ts'
@@ -35,8 +38,31 @@ export async function createSubnet(
     dns_nameservers: wanted.nameservers,
     enable_dhcp: true,
   }
-  await world.cloud.service('network').post('/subnets', { subnet }, { signal })
-  return DONE
+  try {
+    await world.cloud.service('network').post('/subnets', { subnet }, { signal })
+    return DONE
+  } catch (thrown) {
+    if (!PcgError.from(thrown).message.includes('overlaps with another subnet')) throw thrown
+    return overlaps(world, spec, network.id, signal)
+  }
+}
+
+/** A network has an address once: another gateway was quicker, or somebody put a subnet there. */
+async function overlaps(
+  world: World,
+  { name, owner }: FoundationSpec,
+  networkId: string,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const subnets = await listAll(world.cloud, 'network', '/subnets', 'subnets', { network_id: networkId }, signal)
+  if (subnets.some((each) => textAt(each, 'description') === markText(owner)))
+    return { kind: 'unknown', message: `subnet ${name} is there already` }
+  const others = subnets.map((each) => `${called(each)} with ${textAt(each, 'cidr')}`)
+  return fatal(
+    'CidrTaken',
+    `network ${name} has other subnets with addresses of subnet ${name}: ${others.join(', ')}`,
+    'Delete them, for this gateway did not make them.',
+  )
 }
 
 export async function updateSubnet(

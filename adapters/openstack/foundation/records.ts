@@ -13,7 +13,7 @@ import type {
   FoundSubnet,
   FoundVipPort,
 } from './foundation-observed.ts'
-import type { SecurityRule } from './security-rules.ts'
+import type { FoundRule } from './security-rules.ts'
 
 export function foundFrom(value: unknown): Found {
   return { id: textAt(value, 'id'), createdAt: textAt(value, 'created_at'), used: false }
@@ -58,12 +58,17 @@ export function fixedIpsOf(port: unknown): { readonly subnetId: string; readonly
 export function securityGroupFrom(value: unknown): FoundSecurityGroup | undefined {
   const part = readPart(textAt(value, 'description'))
   if (part !== 'nodes' && part !== 'control-plane') return undefined
-  return { ...foundFrom(value), part, rules: recordsAt(value, 'security_group_rules').map(ruleFrom) }
+  return {
+    ...foundFrom(value),
+    part,
+    rules: recordsAt(value, 'security_group_rules').map((rule) => ruleFrom(rule, textAt(value, 'project_id'))),
+  }
 }
 
-function ruleFrom(value: JsonRecord): SecurityRule & { readonly id: string } {
+function ruleFrom(value: JsonRecord, projectId: string): FoundRule {
   return {
     id: textAt(value, 'id'),
+    foreign: textAt(value, 'project_id') !== projectId,
     direction: textAt(value, 'direction') === 'egress' ? 'egress' : 'ingress',
     ethertype: textAt(value, 'ethertype') === 'IPv6' ? 'IPv6' : 'IPv4',
     protocol: textAt(value, 'protocol') || null,

@@ -16,6 +16,12 @@ export interface SecurityRule {
   readonly remoteAddressGroupId: string | null
 }
 
+export interface FoundRule extends SecurityRule {
+  readonly id: string
+  /** An administrator's, who put it there for reasons of the site: only they can take it away. */
+  readonly foreign: boolean
+}
+
 /** What rules depend on besides the spec. */
 export interface RuleSite {
   /** Of the very group that the rules are for. */
@@ -112,15 +118,12 @@ export function allowedCidrs(
 }
 
 /** As sets: neither order nor another way of writing the same matters. */
-export function ruleChange(
-  wanted: readonly SecurityRule[],
-  found: readonly (SecurityRule & { readonly id: string })[],
-): RuleChange {
+export function ruleChange(wanted: readonly SecurityRule[], found: readonly FoundRule[]): RuleChange {
   const keys = new Set(wanted.map(ruleKey))
   const there = new Set(found.map(ruleKey))
   return {
     missing: wanted.filter((rule) => !there.has(ruleKey(rule))),
-    surplus: found.filter((rule) => !keys.has(ruleKey(rule))).map(({ id }) => id),
+    surplus: found.filter((rule) => !rule.foreign && !keys.has(ruleKey(rule))).map(({ id }) => id),
   }
 }
 

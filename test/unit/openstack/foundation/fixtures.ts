@@ -74,7 +74,7 @@ export function group(
     groupId: id,
     subnetCidr: '10.20.0.0/24',
     hairpin: [],
-  }).map((rule, index) => ({ ...rule, id: `rule-${part}-${index}` }))
+  }).map((rule, index) => ({ ...rule, id: `rule-${part}-${index}`, foreign: false }))
   return { ...AT, id, part, rules, ...overrides }
 }
 

@@ -72,7 +72,7 @@ describe('the rules of the group of the control planes', () => {
 
 describe('rules that differ', () => {
   const wanted = wantedRules('nodes', { ...ACCESS, ssh: ['0.0.0.0/0'] }, ENDPOINTS.floatingIp, SITE)
-  const found = wanted.map((rule, index) => ({ ...rule, id: `r${index}` }))
+  const found = wanted.map((rule, index) => ({ ...rule, id: `r${index}`, foreign: false }))
 
   it('are none, in whatever order and spelling', () => {
     const spelled = found.toReversed().map((rule) => ({
@@ -84,10 +84,15 @@ describe('rules that differ', () => {
   })
 
   it('are those that are missing, and those that nobody asked for', () => {
-    const opened = { ...ANY, protocol: 'tcp', portMin: 3389, portMax: 3389, remotePrefix: '0.0.0.0/0', id: 'opened' }
+    const opened = { ...ANY, protocol: 'tcp', portMin: 3389, portMax: 3389, id: 'opened', foreign: false }
     const change = ruleChange(wanted, [...found.slice(0, -1), opened])
     expect(change.missing).toEqual(wanted.slice(-1))
     expect(change.surplus).toEqual(['opened'])
+  })
+
+  it('leave those of an administrator alone', () => {
+    const monitoring = { ...ANY, protocol: 'tcp', portMin: 9100, portMax: 9100, id: 'monitoring', foreign: true }
+    expect(ruleChange(wanted, [...found, monitoring])).toEqual({ missing: [], surplus: [] })
   })
 
   it.each<[string, Partial<SecurityRule>]>([

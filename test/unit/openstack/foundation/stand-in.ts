@@ -23,8 +23,8 @@ class Refusal extends Error {
   readonly status: number
   readonly type: string
 
-  constructor(status: number, type: string) {
-    super(type)
+  constructor(status: number, type: string, message = type) {
+    super(message)
     this.status = status
     this.type = type
   }
@@ -149,7 +149,7 @@ export class StandIn {
       else reply(method === 'DELETE' ? 204 : 200, method === 'DELETE' ? undefined : answer)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      reply(error.status, { NeutronError: { type: error.type, message: `${error.type}.`, detail: '' } })
+      reply(error.status, { NeutronError: { type: error.type, message: `${error.message}.`, detail: '' } })
     }
   }
 
@@ -197,6 +197,10 @@ export class StandIn {
 
   #given(table: string, fields: Record<string, unknown>): Record<string, unknown> {
     switch (table) {
+      case 'subnets':
+        if (this.all('subnets').some((each) => each.network_id === fields.network_id && each.cidr === fields.cidr))
+          throw new Refusal(400, 'InvalidInput', 'Requested subnet overlaps with another subnet')
+        return {}
       case 'ports':
         return { fixed_ips: this.#fixed(fields.fixed_ips), security_groups: fields.security_groups ?? [] }
       case 'floatingips':
