@@ -17,6 +17,8 @@ const POLL_MS = 25_000
 const SILENCE_MS = 5_000
 /** How often one that isn't in the feed is asked for, at most. */
 const ASK_MS = 700
+/** How often one that failed is read again for nova's words. */
+const WORDLESS = 4
 
 export interface PollTools {
   readonly cloud: OpenstackCloud
@@ -68,6 +70,7 @@ async function followServer(
     let outcome: Outcome
     // A feed that hasn't begun is begun by what is read here.
     let patience = feed.begun ? SILENCE_MS : 0
+    let wordless = 0
     do {
       const news = await following.next(Math.min(patience, end - now()), signal)
       patience = SILENCE_MS
@@ -75,6 +78,13 @@ async function followServer(
       const server = news === undefined || news.status === 'DELETED' ? await findServer(cloud, id, signal) : news
       if (server !== undefined) feed.notice(server)
       outcome = outcomeOfServer(id, server, until)
+      // Nova writes down that it failed, and after that why.
+      const withoutWords = server?.status === 'ERROR' && server.fault === undefined && wordless < WORDLESS
+      if (withoutWords) {
+        wordless += 1
+        patience = ASK_MS
+        outcome = { kind: 'running', token: formatToken({ kind: 'server', id, until }) }
+      }
     } while (outcome.kind === 'running' && now() < end)
     return outcome
   } finally {
