@@ -55,11 +55,11 @@ const openstackScope = z
       (field) => scope[field] !== undefined,
     )
     const problem = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message })
-    if (given.length === 0) problem('projectName', 'is missing: name a project (or a domain, system: all, or a trust)')
+    if (given.length === 0) problem('projectName', 'is required: name a project (or a domain, system: all, or a trust)')
     for (const field of given.slice(1)) problem(field, `can't stand beside ${given[0]}: a token has one scope`)
     const domains = (['projectDomainId', 'projectDomainName'] as const).filter((field) => scope[field] !== undefined)
     if (scope.projectName !== undefined && domains.length === 0)
-      problem('projectDomainName', 'is missing: a project name counts within a domain only (often Default)')
+      problem('projectDomainName', 'is required: a project name counts within a domain only (often Default)')
     for (const field of domains.slice(1)) problem(field, `can't stand beside ${domains[0]}: they name the same domain`)
   })
 

@@ -178,12 +178,13 @@ function checkForCloud(spec: z.infer<typeof specShape>, context: z.RefinementCtx
   ]
   for (const { path, pool } of pools) {
     if (cloud === 'openstack') {
-      if (pool.flavor === undefined) problem([...path, 'flavor'], 'is missing: on OpenStack each pool names its flavor')
+      if (pool.flavor === undefined)
+        problem([...path, 'flavor'], 'is required on OpenStack: name a flavor, or give its id')
       for (const field of ['cpus', 'memoryMiB'] as const)
         if (pool[field] !== undefined)
           problem([...path, field], 'is not for OpenStack, where the flavor says it: remove it')
       if (spec.placement.bootVolume !== undefined && pool.diskGiB === undefined)
-        problem([...path, 'diskGiB'], 'is missing: a boot volume needs its size')
+        problem([...path, 'diskGiB'], 'is required: it is the size of the boot volume')
       if (spec.placement.bootVolume === undefined && pool.diskGiB !== undefined)
         problem(
           [...path, 'diskGiB'],
@@ -193,7 +194,7 @@ function checkForCloud(spec: z.infer<typeof specShape>, context: z.RefinementCtx
       if (pool.flavor !== undefined)
         problem([...path, 'flavor'], `is for OpenStack only: give cpus and memoryMiB on ${cloud}`)
       for (const field of ['cpus', 'memoryMiB'] as const)
-        if (pool[field] === undefined) problem([...path, field], 'is missing')
+        if (pool[field] === undefined) problem([...path, field], 'is required')
     }
   }
   const { endpoint } = spec.network

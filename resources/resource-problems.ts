@@ -88,7 +88,8 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 
 function valueProblem(issue: z.core.$ZodIssue, value: unknown): ResourceProblem {
   const problem = { path: issue.path, unknownField: false } as const
-  if (value === undefined)
+  // A check of our own knows that the field is missing.
+  if (value === undefined && issue.code !== 'custom')
     return { ...problem, message: issue.code === 'invalid_type' ? 'is required' : `is required, and ${issue.message}` }
   const remedy = issue.code === 'custom' ? issue.params?.remedy : undefined
   if (typeof remedy === 'string') return { ...problem, message: issue.message, remedy }

@@ -100,8 +100,8 @@ describe('one wrong thing is named with its file, line and field', () => {
       'a misspelt field',
       cluster('cpus: 4', 'cpu: 4'),
       [
-        'a.yaml:15: spec.workers[0].cpus: is required',
         'a.yaml:17: spec.workers[0].cpu: is not a known field [Did you mean cpus?]',
+        'a.yaml:15: spec.workers[0].cpus: is required',
       ],
     ],
     [
@@ -113,7 +113,7 @@ describe('one wrong thing is named with its file, line and field', () => {
       'an unheard-of field',
       cluster('      cpus: 4', '      cpus: 4\n      colour: red'),
       [
-        'a.yaml:18: spec.workers[0].colour: is not a known field [Known here: name, count, cpus, memoryMiB, diskGiB, disks.]',
+        'a.yaml:18: spec.workers[0].colour: is not a known field [Known here: name, count, cpus, memoryMiB, flavor, diskGiB, disks.]',
       ],
     ],
     ['a missing field', cluster('  account: lab\n', ''), ['a.yaml:5: spec.account: is required']],
@@ -151,7 +151,9 @@ describe('one wrong thing is named with its file, line and field', () => {
     [
       'an unknown cloud',
       cluster('cloud: sandbox', 'cloud: sandbx'),
-      ['a.yaml:9: spec.placement.cloud: must be one of vsphere, sandbox, and is "sandbx" [Did you mean sandbox?]'],
+      [
+        'a.yaml:9: spec.placement.cloud: must be one of vsphere, openstack, sandbox, and is "sandbx" [Did you mean sandbox?]',
+      ],
     ],
     [
       'no address',
