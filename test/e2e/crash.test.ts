@@ -78,9 +78,14 @@ describe.skipIf(!simulator.available)(
     })
 
     it('creates a cluster all the same, killed again while it waits for the clone that it found', async () => {
-      await vcsim.control.setTaskTime(1_500)
-      await dyingAt('clone:after-call', () => create('twice'))
-      await dyingAt('await-clone:after-call', async () => undefined)
+      await vcsim.control.setTaskTime(5_000)
+      const first = await gateway.crashAt('clone:after-call')
+      await create('twice')
+      await first.died
+      // From its first moment: it may come there before anybody could ask it to die.
+      const second = await gateway.start([{ point: 'await-clone:after-call', time: 1 }])
+      await second.died
+      await gateway.start()
       await vcsim.control.setTaskTime(60)
       await saas.ready('twice')
       await expectExactly('twice', 1)
