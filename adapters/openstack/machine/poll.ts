@@ -13,8 +13,10 @@ import type { Turns } from './turns.ts'
 
 /** How long a poll waits for news. */
 const POLL_MS = 25_000
-/** Nothing came of the feed for so long: it may have told before anybody listened, or fail. */
-const SILENCE_MS = 5_000
+/** Nothing came of the feed for so long: it may have told before anybody listened. */
+const FIRST_SILENCE_MS = 5_000
+/** And so long later on: it may fail. Where nova is slow with the common question, more of them don't make it faster. */
+const SILENCE_MS = 20_000
 /** How often one that isn't in the feed is asked for, at most. */
 const ASK_MS = 700
 /** How often one that failed is read again for nova's words. */
@@ -69,7 +71,7 @@ async function followServer(
   try {
     let outcome: Outcome
     // A feed that hasn't begun is begun by what is read here.
-    let patience = feed.begun ? SILENCE_MS : 0
+    let patience = feed.begun ? FIRST_SILENCE_MS : 0
     let wordless = 0
     do {
       const news = await following.next(Math.min(patience, end - now()), signal)
