@@ -1,5 +1,6 @@
 /** A gateway as a process of its own, which a test can have killed at any of its step boundaries. Driven over IPC. */
 import { appendFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { startGateway } from '../../../gateway/compose.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { createLog } from '../../../runtime/log.ts'
@@ -34,6 +35,8 @@ process.on('message', (message: ParentMessage) => {
   }
 })
 process.on('disconnect', () => process.exit())
+// One that is killed writes nothing, and its next life would compile all over again.
+flushCompileCache()
 
 function start({ stateDir, token, logPath, logLevel, boundaryPath }: Extract<ParentMessage, { type: 'start' }>) {
   return startGateway({

@@ -72,7 +72,13 @@ export class GatewayProcess {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       // As cli/pcg has it.
       execArgv: ['--max-semi-space-size=8', '--heap-growing-percent=40'],
-      env: { ...process.env, MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072', ...environment },
+      env: {
+        ...process.env,
+        MALLOC_ARENA_MAX: '2',
+        MALLOC_TRIM_THRESHOLD_: '131072',
+        NODE_COMPILE_CACHE: join(import.meta.dirname, '../../../node_modules/.cache/node'),
+        ...environment,
+      },
     })
     this.#child = child
     const died = this.#died()
