@@ -65,7 +65,7 @@ describe('addresses', () => {
   })
 
   it('of a network that is to be made are counted as well', async () => {
-    const network = { type: 'create', cidr: '10.5.0.0/29', nameservers: [] } as const
+    const network = { type: 'create' as const, cidr: '10.5.0.0/29', nameservers: [] }
     const machines = (count: number) => Array.from({ length: count }, (_, number) => machine(number, {}, { network }))
     const one = (count: number): Case => ({ machines: machines(count), foundation: foundation(undefined, { network }) })
     expect(await preflight(one(5))).toEqual([])
@@ -136,7 +136,7 @@ describe('the address of the API', () => {
   })
 
   it('on a network that is to be made needs its router', async () => {
-    const network = { type: 'create', cidr: '10.5.0.0/24', nameservers: [] } as const
+    const network = { type: 'create' as const, cidr: '10.5.0.0/24', nameservers: [] }
     const spec = (router: object) => {
       const placement = { network: { ...network, ...router } }
       return {
