@@ -1,6 +1,7 @@
 """An Octavia provider that balances nothing, but settles: what the API left PENDING becomes ACTIVE, or is gone, soon after.
 
 As third-party providers do, it answers the API at once and reports each object's state later, by Octavia's own updater.
+A load balancer whose name has "doomed" in it ends in ERROR with each change, until a failover.
 """
 import threading
 import time
@@ -33,6 +34,9 @@ class Provider(driver.NoopProviderDriver):
 
     def loadbalancer_delete(self, loadbalancer, cascade=False):
         _settle(loadbalancer.loadbalancer_id)
+
+    def loadbalancer_failover(self, loadbalancer_id):
+        _settle(loadbalancer_id, healed=True)
 
     def listener_create(self, listener):
         _settle(listener.loadbalancer_id)
@@ -78,18 +82,18 @@ def _balancer_of(pool_id):
     return repositories.PoolRepository().get(database.get_session(), id=pool_id).load_balancer_id
 
 
-def _settle(balancer_id):
-    threading.Thread(target=_settle_later, args=(balancer_id,), daemon=True).start()
+def _settle(balancer_id, healed=False):
+    threading.Thread(target=_settle_later, args=(balancer_id, healed), daemon=True).start()
 
 
-def _settle_later(balancer_id):
+def _settle_later(balancer_id, healed):
     for _ in range(20):
         time.sleep(SETTLE_SECONDS)
         try:
             balancer = repositories.LoadBalancerRepository().get(database.get_session(), id=balancer_id)
             if balancer is None or not balancer.provisioning_status.startswith('PENDING'):
                 continue
-            outcome = driver_updater.DriverUpdater().update_loadbalancer_status(_states(balancer))
+            outcome = driver_updater.DriverUpdater().update_loadbalancer_status(_states(balancer, healed))
             if outcome['status_code'] == 200:
                 return
             LOG.error('load balancer %s does not settle: %s', balancer_id, outcome)
@@ -97,8 +101,9 @@ def _settle_later(balancer_id):
             LOG.exception('load balancer %s does not settle', balancer_id)
 
 
-def _states(balancer):
+def _states(balancer, healed):
     gone = balancer.provisioning_status == 'PENDING_DELETE'
+    failed = 'doomed' in balancer.name and not healed and not gone
     monitors = [pool.health_monitor for pool in balancer.pools if pool.health_monitor]
     members = [member for pool in balancer.pools for member in pool.members]
     return {
@@ -106,7 +111,7 @@ def _states(balancer):
         'healthmonitors': [_state(monitor, gone) for monitor in monitors],
         'pools': [_state(pool, gone) for pool in balancer.pools],
         'listeners': [_state(listener, gone) for listener in balancer.listeners],
-        'loadbalancers': [_state(balancer, gone)],
+        'loadbalancers': [_failure(balancer) if failed else _state(balancer, gone)],
     }
 
 
@@ -114,3 +119,7 @@ def _state(item, gone, operating='ONLINE'):
     if gone or item.provisioning_status == 'PENDING_DELETE':
         return {'id': item.id, 'provisioning_status': 'DELETED'}
     return {'id': item.id, 'provisioning_status': 'ACTIVE', 'operating_status': operating}
+
+
+def _failure(item):
+    return {'id': item.id, 'provisioning_status': 'ERROR', 'operating_status': 'ERROR'}
