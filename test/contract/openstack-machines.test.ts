@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Adapter, FoundationSpec, MachineSpec, Observed, Outcome } from '../../adapters/adapter.ts'
+import type { FoundationSpec, MachineSpec, Observed } from '../../adapters/adapter.ts'
 import { peer, title } from '../peers/peer.ts'
-import { contextOf, drive, follow, ownedBy } from './drive.ts'
+import { contextOf, drive, ownedBy } from './drive.ts'
+import { driveFoundation, untilEnd, untilRetryable, untilStep, untilStuck } from './openstack-hands.ts'
 import { GATEWAY, OpenstackSite, PLACEMENT } from './openstack-site.ts'
 
 const openstack = await peer('openstack')
@@ -64,7 +65,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
       allowed_address_pairs: [{ ip_address: '10.10.9.9' }],
     })
 
-    const taken = await untilStuck(site.spec({ address: spec.address }), signal)
+    const taken = await untilStuck(site.adapter(), site.spec({ address: spec.address }), signal)
     expect(taken.at(-1)).toMatchObject({
       kind: 'fatal',
       reason: 'AddressTaken',
@@ -106,7 +107,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
     it('is told in nova’s words, deleted, and tried again', async ({ signal }) => {
       const spec = site.spec()
       await site.control.failBuilds(1, 'the disk is on fire')
-      const outcomes = await untilStuck(spec, signal)
+      const outcomes = await untilStuck(site.adapter(), spec, signal)
       expect(outcomes).toHaveLength(1)
       expect(outcomes[0]).toMatchObject({ kind: 'retryable', message: expect.stringContaining('the disk is on fire') })
       expect(outcomes[0]).toHaveProperty(
@@ -119,7 +120,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
     it('is fatal the fifth time, whoever counts, and leaves no server; deleting leaves nothing', async ({ signal }) => {
       const spec = site.spec()
       await site.control.failBuilds(5, 'the disk is on fire')
-      const outcomes = await untilStuck(spec, signal)
+      const outcomes = await untilStuck(site.adapter(), spec, signal)
       expect(outcomes.map(({ kind }) => kind)).toEqual([...Array(5).fill('retryable'), 'fatal'])
       expect(outcomes.at(-1)).toMatchObject({
         reason: 'BuildFailed',
@@ -141,7 +142,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
       const spec = site.spec({ disks: [{ sizeGiB: 1 }] })
       const cut = site.cloud.front.inject({ api, method: 'POST', path }, { do: 'cut', when: 'after' })
       const seen: string[] = []
-      const outcomes = await untilStuck(spec, signal, seen)
+      const outcomes = await untilStuck(site.adapter(), spec, signal, seen)
       expect(cut.hits).toBe(1)
       expect(outcomes).toMatchObject([{ kind: 'unknown' }])
       expect(seen.filter((each) => each === kind)).toHaveLength(1)
@@ -159,7 +160,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
         const adapter = site.adapter()
         const held = site.cloud.front.inject({ api, method: 'POST', path }, { do: 'hold', when: 'before' }, 2)
         const adapters = [site.adapter(), site.adapter()]
-        const step = await untilStep(spec, kind, signal)
+        const step = await untilStep(site.adapter(), spec, kind, signal)
         // Both have looked before either has made it.
         const starting = adapters.map((one) => one.start(step, spec, contextOf(signal)))
         await expect.poll(() => held.hits, { timeout: 60_000 }).toBe(2)
@@ -177,11 +178,19 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
 
   describe('what can’t be made is a clear outcome, and leaves no server', () => {
     it('an image that is missing, queued, deactivated or deleted meanwhile', async ({ signal }) => {
-      const missing = await untilStuck(site.spec({ placement: { ...PLACEMENT, image: 'debian-13' } }), signal)
+      const missing = await untilStuck(
+        site.adapter(),
+        site.spec({ placement: { ...PLACEMENT, image: 'debian-13' } }),
+        signal,
+      )
       expect(missing.at(-1)).toMatchObject({ kind: 'fatal', reason: 'NotFound', remedy: 'Did you mean debian-12?' })
 
       const { id } = await projectApi().post<{ id: string }>('glance', '/v2/images', { name: 'not-yet', ...RAW })
-      const queued = await untilStuck(site.spec({ placement: { ...PLACEMENT, image: 'not-yet' } }), signal)
+      const queued = await untilStuck(
+        site.adapter(),
+        site.spec({ placement: { ...PLACEMENT, image: 'not-yet' } }),
+        signal,
+      )
       expect(queued.at(-1)).toMatchObject({
         kind: 'fatal',
         message: expect.stringContaining('image not-yet'),
@@ -193,7 +202,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
       const spec = site.spec({ placement: { ...PLACEMENT, image: 'soon-gone' } })
       const adapter = site.adapter()
       await site.cloud.api.post('glance', `/v2/images/${image}/actions/deactivate`, undefined)
-      expect((await untilStuck(spec, signal, [], adapter)).at(-1)).toMatchObject({
+      expect((await untilStuck(adapter, spec, signal)).at(-1)).toMatchObject({
         message: expect.stringContaining('is deactivated'),
         remedy: expect.stringContaining('Reactivate'),
       })
@@ -202,7 +211,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
       const another = site.spec({ placement: spec.placement })
       await drive(adapter, another, signal)
       await site.control.deleteImage(image)
-      expect((await untilStuck(spec, signal, [], adapter)).at(-1)).toMatchObject({
+      expect((await untilStuck(adapter, spec, signal)).at(-1)).toMatchObject({
         kind: 'fatal',
         reason: 'NotFound',
         message: expect.stringContaining('image soon-gone does not exist'),
@@ -212,7 +221,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
 
     it('a flavor that is too small for the image', async ({ signal }) => {
       const spec = site.spec({ size: { type: 'flavor', flavor: 'm1.tiny' } })
-      expect((await untilStuck(spec, signal)).at(-1)).toMatchObject({
+      expect((await untilStuck(site.adapter(), spec, signal)).at(-1)).toMatchObject({
         kind: 'fatal',
         message: expect.stringContaining('flavor m1.tiny is too small for image debian-12'),
         remedy: expect.stringContaining('larger flavor'),
@@ -223,7 +232,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
     it('a project out of quota', async ({ signal }) => {
       const spec = site.spec()
       await site.project.setQuota({ compute: { instances: 0 } })
-      const [outcome] = await untilRetryable(spec, signal)
+      const [outcome] = await untilRetryable(site.adapter(), spec, signal)
       await site.project.setQuota({ compute: { instances: 300 } })
       expect(outcome).toMatchObject({ kind: 'retryable', fault: 'capacity', message: expect.stringMatching(/quota/i) })
       expect(await serversOf(spec)).toEqual([])
@@ -232,7 +241,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
     it('more user-data than nova takes, after it was packed', async ({ signal }) => {
       const random = Buffer.from(crypto.getRandomValues(new Uint8Array(60_000))).toString('base64')
       const spec = site.spec({ userData: `#cloud-config\n# ${random}\n` })
-      expect((await untilStuck(spec, signal)).at(-1)).toMatchObject({
+      expect((await untilStuck(site.adapter(), spec, signal)).at(-1)).toMatchObject({
         kind: 'fatal',
         message: expect.stringContaining('65535'),
       })
@@ -256,7 +265,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
       return { ...spec, owner: { ...spec.owner, cluster } }
     }
     const early = worker()
-    const [first] = await untilRetryable(early, signal)
+    const [first] = await untilRetryable(site.adapter(), early, signal)
     expect(first).toMatchObject({ kind: 'retryable', fault: 'connection', message: expect.stringContaining('apart') })
     await driveFoundation(adapter, foundation, signal)
 
@@ -270,7 +279,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
     expect(groups).toHaveLength(1)
     expect(ours.map(({ id }) => id)).toEqual(expect.arrayContaining(groups ?? []))
     // There is one host in the zone.
-    const [full] = await untilRetryable(second, signal)
+    const [full] = await untilRetryable(site.adapter(), second, signal)
     expect(full).toMatchObject({
       kind: 'retryable',
       fault: 'capacity',
@@ -290,7 +299,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
       await site.control.powerOff(id)
       await action(id, { lock: null })
       for (const want of ['present', 'absent'] as const)
-        expect((await untilStuck({ ...spec, want }, signal)).at(-1)).toMatchObject({
+        expect((await untilStuck(site.adapter(), { ...spec, want }, signal)).at(-1)).toMatchObject({
           kind: 'fatal',
           reason: 'Locked',
           remedy: expect.stringContaining('openstack server unlock'),
@@ -328,7 +337,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
       const change = { port: { allowed_address_pairs: [] } }
       await site.cloud.api.put('neutron', `/v2.0/ports/${(await portOf())?.id}`, change)
       const seen: string[] = []
-      await untilStuck(spec, signal, seen)
+      await untilStuck(site.adapter(), spec, signal, seen)
       expect(seen).toEqual(['update-port'])
       expect((await portOf())?.allowed_address_pairs).toMatchObject([{ ip_address: '10.10.9.9' }])
     })
@@ -337,7 +346,7 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
   it('a token outlives the adapter, and one that nobody wrote is unknown', async ({ signal }) => {
     const spec = site.spec()
     const first = site.adapter()
-    const step = await untilStep(spec, 'Server', signal)
+    const step = await untilStep(site.adapter(), spec, 'Server', signal)
     const outcome = await first.start(step, spec, contextOf(signal))
     await first.close()
     expect(await untilEnd(site.adapter(), outcome, signal)).toEqual({ kind: 'done' })
@@ -345,17 +354,6 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
     const token = 'server:11111111-1111-4111-8111-111111111111:built:0'
     expect(await site.adapter().poll(token, contextOf(signal))).toMatchObject({ kind: 'unknown' })
   })
-
-  async function driveFoundation(adapter: Adapter, spec: FoundationSpec, signal: AbortSignal): Promise<void> {
-    const { foundations } = adapter
-    if (foundations === null) throw new Error('OpenStack has foundations')
-    for (let round = 0; round < 40; round += 1) {
-      const [step] = foundations.plan(spec, await foundations.observe(spec, contextOf(signal)))
-      if (step === undefined) return
-      await follow(adapter, await foundations.start(step, spec, contextOf(signal)), contextOf(signal))
-    }
-    throw new Error(`${spec.name} did not get anywhere`)
-  }
 
   function projectApi() {
     return site.cloud.apiAs(site.project)
@@ -393,51 +391,6 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
 
   function isOf(spec: MachineSpec) {
     return ({ owner }: { owner: { machine: string } }) => owner.machine === spec.owner.machine
-  }
-
-  async function untilEnd(
-    adapter: ReturnType<OpenstackSite['adapter']>,
-    first: Outcome,
-    signal: AbortSignal,
-  ): Promise<Outcome> {
-    let outcome = first
-    while (outcome.kind === 'running') outcome = await adapter.poll(outcome.token, contextOf(signal))
-    return outcome
-  }
-
-  /** Takes steps until nothing is left to do, or one is fatal; without waiting in between. Gives the outcomes but `done`. */
-  async function untilStuck(
-    spec: MachineSpec,
-    signal: AbortSignal,
-    seen: string[] = [],
-    adapter = site.adapter(),
-    stopAt: Outcome['kind'] = 'fatal',
-  ): Promise<Outcome[]> {
-    const outcomes: Outcome[] = []
-    for (let round = 0; round < 60; round += 1) {
-      const [step] = adapter.plan(spec, await adapter.observe(spec, contextOf(signal)))
-      if (step === undefined) return outcomes
-      seen.push(step.kind)
-      const outcome = await untilEnd(adapter, await adapter.start(step, spec, contextOf(signal)), signal)
-      if (outcome.kind !== 'done') outcomes.push(outcome)
-      if (outcome.kind === stopAt || outcome.kind === 'fatal') return outcomes
-    }
-    throw new Error(`${spec.name} did not get anywhere`)
-  }
-
-  function untilRetryable(spec: MachineSpec, signal: AbortSignal): Promise<Outcome[]> {
-    return untilStuck(spec, signal, [], site.adapter(), 'retryable')
-  }
-
-  /** Takes steps until the next one makes such an object. */
-  async function untilStep(spec: MachineSpec, kind: string, signal: AbortSignal) {
-    const adapter = site.adapter()
-    for (;;) {
-      const [step] = adapter.plan(spec, await adapter.observe(spec, contextOf(signal)))
-      if (step === undefined) throw new Error(`nothing makes a ${kind}`)
-      if (step.creates.some((each) => each.kind === kind)) return step
-      await untilEnd(adapter, await adapter.start(step, spec, contextOf(signal)), signal)
-    }
   }
 })
 
