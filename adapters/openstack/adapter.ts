@@ -101,7 +101,10 @@ class OpenstackAdapter implements Adapter<OpenstackMachineStep, OpenstackObserve
   ): Promise<Finding[]> {
     const observeOne = (spec: FoundationSpec, within: AbortSignal) => observeFoundation(this.#world, spec, within)
     const dependencies = { cloud: this.#cloud, names: this.#names, observeFoundation: observeOne }
-    return preflightMachines(dependencies, machines, foundation, signal)
+    const findings = await preflightMachines(dependencies, machines, foundation, signal)
+    // The next look is to see what was put right meanwhile.
+    if (findings.some(({ severity }) => severity === 'error')) this.#site.forget()
+    return findings
   }
 
   plan(spec: MachineSpec, observed: OpenstackObserved | null): OpenstackMachineStep[] {
