@@ -34,14 +34,15 @@ export async function useOpenstack(saas: Saas, cloud: OpenstackCloud, project: O
 export async function openstackAccount(
   saas: Saas,
   cloud: OpenstackCloud,
-  project: OpenstackProject,
+  project: Pick<OpenstackProject, 'name'>,
   credentials: Readonly<Record<string, string>>,
+  name = ACCOUNT,
 ): Promise<unknown> {
-  const binding = { tenant: 'default', gateway: GATEWAY, account: ACCOUNT }
+  const binding = { tenant: 'default', gateway: GATEWAY, account: name }
   return {
     apiVersion: 'pcg/v1',
     kind: 'CloudAccount',
-    metadata: { name: ACCOUNT },
+    metadata: { name },
     spec: {
       cloud: 'openstack',
       gateway: GATEWAY,
@@ -84,6 +85,36 @@ export function openstackCluster(name: string, options: OpenstackClusterOptions 
       controlPlane: { count: 1, ...pool },
       workers: [{ name: 'workers', count: options.workers ?? 0, ...pool }],
       network: { endpoint: { type: 'floating-ip', ...options.endpoint } },
+    },
+  }
+}
+
+export interface SmallClusterOptions {
+  readonly account?: string
+  readonly workers?: number
+  readonly image?: string
+  readonly flavor?: string
+}
+
+/** A cluster on the project's network `private`, whose machines boot from an image and have nothing besides: soon made. */
+export function smallOpenstackCluster(name: string, options: SmallClusterOptions = {}): unknown {
+  const { account = ACCOUNT, workers = 0, image = 'debian-12', flavor = 'm1.small' } = options
+  return {
+    apiVersion: 'pcg/v1',
+    kind: 'Cluster',
+    metadata: { name },
+    spec: {
+      account,
+      profile: 'plain',
+      placement: {
+        cloud: 'openstack',
+        image,
+        network: { type: 'existing', network: 'private' },
+        antiAffinity: 'none',
+      },
+      controlPlane: { count: 1, flavor },
+      workers: [{ name: 'workers', count: workers, flavor }],
+      network: { endpoint: { type: 'external', address: `${name}.example.com` } },
     },
   }
 }

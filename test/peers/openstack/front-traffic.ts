@@ -12,6 +12,7 @@ export interface PassedRequest {
 /** What passed a front since it was started or `reset`. */
 export class FrontTraffic {
   #requests: { api: ApiName; method: string; path: string; status: number | null }[] = []
+  readonly #tokens = new Set<string>()
   #inFlight = 0
   #mostInFlight = 0
 
@@ -33,6 +34,11 @@ export class FrontTraffic {
     return this.count({ api: 'keystone', method: 'POST', path: /^\/v3\/auth\/tokens/ })
   }
 
+  /** Every token that keystone gave, since the front was started: what must be found nowhere. */
+  get tokens(): ReadonlySet<string> {
+    return this.#tokens
+  }
+
   count(match: { readonly api?: ApiName; readonly method?: string; readonly path?: RegExp }): number {
     return this.#requests.filter(
       ({ api, method, path }) =>
@@ -51,6 +57,10 @@ export class FrontTraffic {
     this.#inFlight += 1
     this.#mostInFlight = Math.max(this.#mostInFlight, this.#inFlight)
     return entry
+  }
+
+  noteToken(token: string): void {
+    this.#tokens.add(token)
   }
 
   end(entry: PassedRequest, status: number | null): void {

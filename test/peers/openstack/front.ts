@@ -73,6 +73,8 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     const injection = faults.take(entry)
     if (injection !== null && (await before(injection, incoming, outgoing)) === 'answered') return
     const reply = await forward(api, path, incoming)
+    const token = reply.headers['x-subject-token']
+    if (typeof token === 'string') traffic.noteToken(token)
     // A reader that went away takes the service's answer with it, but not what the service did.
     outgoing.once('close', () => reply.destroy())
     if (injection !== null && (await after(injection, reply, outgoing)) === 'answered') return
