@@ -5,6 +5,7 @@ import type { OpenstackCloud } from '../client/cloud.ts'
 import type { Names } from '../names.ts'
 import type { OpenstackFoundation } from './foundation-observed.ts'
 import type { FoundationStep } from './foundation-step.ts'
+import { LastLooks } from './last-looks.ts'
 import { observeFoundation } from './observe.ts'
 import { planFoundation } from './plan.ts'
 import { ServerGroups } from './server-groups.ts'
@@ -25,9 +26,18 @@ export function createFoundations({
   clock,
 }: FoundationsOptions): Foundations<FoundationStep, OpenstackFoundation> {
   const world: World = { cloud, names, clock, serverGroups: new ServerGroups(cloud, clock) }
+  const looks = new LastLooks(clock)
   return {
     plan: planFoundation,
-    observe: (spec, { signal }) => observeFoundation(world, spec, signal),
-    start: (step, spec, context) => startFoundationStep(world, step, spec, context),
+    async observe(spec, { signal }) {
+      const observed = await observeFoundation(world, spec, signal)
+      looks.note(spec, observed)
+      return observed
+    },
+    async start(step, spec, context) {
+      const outcome = await startFoundationStep(world, step, spec, looks.take(spec), context)
+      looks.begun(spec, outcome)
+      return outcome
+    },
   }
 }

@@ -1,4 +1,5 @@
 /** Makes and mends the load balancer of a cluster's API. */
+import { PcgError } from '../../../runtime/pcg-error.ts'
 import type { FoundationSpec, Outcome } from '../../adapter.ts'
 import { recordAt, textAt } from '../json-value.ts'
 import { markText } from '../owner-mark.ts'
@@ -139,8 +140,15 @@ async function onBalancer(
   { loadBalancer }: Standing,
   act: (balancer: FoundLoadBalancer) => Promise<Outcome | undefined>,
 ): Promise<Outcome> {
-  if (loadBalancer === undefined) return notThere(`load balancer ${apiName(spec.name)}`)
-  return (await act(loadBalancer)) ?? balancerRunning(loadBalancer.id, 'active')
+  const what = `load balancer ${apiName(spec.name)}`
+  if (loadBalancer === undefined) return notThere(what)
+  try {
+    return (await act(loadBalancer)) ?? balancerRunning(loadBalancer.id, 'active')
+  } catch (thrown) {
+    // It, or the part that was to be added to, went since it was seen.
+    if (PcgError.from(thrown).code !== 'not-found') throw thrown
+    return notThere(`${what}, or a part of it,`)
+  }
 }
 
 function partOf({ name, owner }: FoundationSpec) {

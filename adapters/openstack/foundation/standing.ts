@@ -1,6 +1,6 @@
 /** Of all that is there, what counts: one object at most for each that is wanted, and those that are too many. Pure. */
 import type { FoundationSpec } from '../../adapter.ts'
-import { choose } from './choice.ts'
+import { type Choice, choose } from './choice.ts'
 import type {
   FoundationKind,
   FoundFloatingIp,
@@ -47,7 +47,7 @@ export function standingOf(spec: StandingSpec, observed: OpenstackFoundation): S
   const controlPlane = choose(observed.securityGroups.filter(({ part }) => part === 'control-plane'))
   const serverGroups = serverGroupsOf(spec, observed)
   const vipPorts = choose(observed.vipPorts)
-  const loadBalancers = choose(observed.loadBalancers)
+  const loadBalancers = loadBalancersOf(observed)
   const floatingIps = floatingIpsOf(spec, observed)
   return {
     network: networks.chosen,
@@ -78,6 +78,14 @@ export function missingParts({ groups }: Pick<Standing, 'groups'>): SecurityPart
 
 function surplus(kind: FoundationKind, found: readonly { readonly id: string }[]): Surplus[] {
   return found.map(({ id }) => ({ kind, id }))
+}
+
+/** One that is being deleted, by whomever, counts only where there is no other. */
+function loadBalancersOf({ loadBalancers }: OpenstackFoundation): Choice<FoundLoadBalancer> {
+  const staying = loadBalancers.filter(({ provisioning }) => provisioning !== 'PENDING_DELETE')
+  if (staying.length === 0) return choose(loadBalancers)
+  const { chosen, surplus } = choose(staying)
+  return { chosen, surplus: [...surplus, ...loadBalancers.filter((each) => !staying.includes(each))] }
 }
 
 /** A policy is for ever: one for another policy gives way to a new group, and goes once no machine is in it. */

@@ -1,7 +1,8 @@
 /**
  * Begins each kind of step: the only place that changes a foundation.
  *
- * 1. A step looks first, and acts only if it is still to be done: so what stands is adopted, and what carries no mark isn't touched.
+ * 1. A step is begun on what was seen just before, and acts only if it is still to be done: so what stands is adopted, and what
+ *    carries no mark isn't touched.
  */
 import type { AdapterContext, FoundationSpec, Outcome } from '../../adapter.ts'
 import { outcomeOf } from '../outcomes.ts'
@@ -10,6 +11,7 @@ import { associateFloatingIp, createFloatingIp, setVipPort } from './endpoint-st
 import type { OpenstackFoundation } from './foundation-observed.ts'
 import { type FoundationStep, sameStep } from './foundation-step.ts'
 import { createSecurityGroup, createServerGroup, updateRules } from './group-steps.ts'
+import type { Look } from './last-looks.ts'
 import {
   awaitLoadBalancer,
   createHealthMonitor,
@@ -27,11 +29,15 @@ import { standingOf } from './standing.ts'
 import { DONE } from './step-outcome.ts'
 import type { World } from './world.ts'
 
-/** Throws only when cancelled: everything else is an outcome. */
+/**
+ * Throws only when cancelled: everything else is an outcome.
+ * @param look what was seen just before, where nothing speaks against beginning on it
+ */
 export async function startFoundationStep(
   world: World,
   step: FoundationStep,
   spec: FoundationSpec,
+  look: Look | undefined,
   { signal }: AdapterContext,
 ): Promise<Outcome> {
   const forget = () => {
@@ -40,7 +46,8 @@ export async function startFoundationStep(
     world.serverGroups.forget()
   }
   try {
-    const observed = (await observeFoundation(world, spec, signal)) ?? NOTHING
+    const { observed: seen } = look ?? { observed: await observeFoundation(world, spec, signal) }
+    const observed = seen ?? NOTHING
     // Invariant 1.
     if (!planFoundation(spec, observed).some((each) => sameStep(each, step))) return DONE
     const outcome = await begin(world, step, spec, observed, signal)

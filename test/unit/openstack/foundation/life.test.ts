@@ -84,6 +84,23 @@ describe('a foundation, however far it got', MANY, () => {
   })
 })
 
+it('asks the cloud once a step, and again only where it is not sure what became of one', async () => {
+  const spec = foundation({ network: CREATED })
+  const looks = () => cloud.calls.filter((call) => call === 'GET subnets').length
+  const changes = () => cloud.calls.filter((call) => !call.startsWith('GET')).length
+  const life = new Life(cloud.client())
+  await life.once(spec)
+  cloud.calls.length = 0
+  await life.once(spec)
+  expect([looks(), changes()]).toEqual([1, 1])
+  cloud.loses = (call) => call === 'POST routers'
+  expect(await life.once(spec)).toMatchObject({ kind: 'unknown' })
+  cloud.loses = () => false
+  cloud.calls.length = 0
+  await life.once(spec)
+  expect([looks(), changes()]).toEqual([2, 1])
+})
+
 describe('a load balancer', () => {
   const spec = foundation({ network: EXISTING }, { endpoint: ENDPOINTS.publicBalancer })
 

@@ -235,6 +235,13 @@ describe('several objects with the same mark', () => {
     expect(plan(foundation(), observed)).toEqual(['delete Subnet subnet-0', 'delete Network net-0'])
   })
 
+  it('of load balancers: one that is being deleted does not count, and is waited for', () => {
+    const spec = foundation({}, { endpoint: ENDPOINTS.balancer })
+    const going = balancer({ id: 'lb-0', createdAt: '2026-11-22T11:00:00Z', provisioning: 'PENDING_DELETE' })
+    const both = complete(spec, { vipPorts: [], floatingIps: [], loadBalancers: [going, balancer()] })
+    expect(plan(spec, both)).toEqual(['delete LoadBalancer lb-0'])
+  })
+
   it('stay if they are used, for somebody stands on them', () => {
     const used = { id: 'sg-x', used: true, createdAt: '2026-11-22T13:00:00Z' }
     const observed = complete()
