@@ -133,49 +133,6 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
     })
   })
 
-  describe('a lost reply', () => {
-    it.for([
-      ['neutron', /\/ports$/, 'create-port'],
-      ['cinder', /\/volumes$/, 'create-volume'],
-      ['nova', /\/servers$/, 'create-server'],
-    ] as const)('of %s leads to one object of each kind, none twice', async ([api, path, kind], { signal }) => {
-      const spec = site.spec({ disks: [{ sizeGiB: 1 }] })
-      const cut = site.cloud.front.inject({ api, method: 'POST', path }, { do: 'cut', when: 'after' })
-      const seen: string[] = []
-      const outcomes = await untilStuck(site.adapter(), spec, signal, seen)
-      expect(cut.hits).toBe(1)
-      expect(outcomes).toMatchObject([{ kind: 'unknown' }])
-      expect(seen.filter((each) => each === kind)).toHaveLength(1)
-      expect(await objectKinds(spec, signal)).toEqual(['Port', 'Server', 'Volume'])
-    })
-
-    it.for([
-      ['neutron', /\/ports$/, 'Port'],
-      ['cinder', /\/volumes$/, 'Volume'],
-      ['nova', /\/servers$/, 'Server'],
-    ] as const)(
-      'that makes another try make a second one of %s: the surplus goes',
-      async ([api, path, kind], { signal }) => {
-        const spec = site.spec({ disks: [{ sizeGiB: 1 }] })
-        const adapter = site.adapter()
-        const held = site.cloud.front.inject({ api, method: 'POST', path }, { do: 'hold', when: 'before' }, 2)
-        const adapters = [site.adapter(), site.adapter()]
-        const step = await untilStep(site.adapter(), spec, kind, signal)
-        // Both have looked before either has made it.
-        const starting = adapters.map((one) => one.start(step, spec, contextOf(signal)))
-        await expect.poll(() => held.hits, { timeout: 60_000 }).toBe(2)
-        held.release()
-        await Promise.all(starting)
-        expect((await objectKinds(spec, signal)).filter((each) => each === kind)).toHaveLength(2)
-
-        const observed = await drive(adapter, spec, signal)
-        expect(observed?.power).toBe('on')
-        expect(await objectKinds(spec, signal)).toEqual(['Port', 'Server', 'Volume'])
-        expect((await serverOf(spec)).addresses).toHaveProperty('private')
-      },
-    )
-  })
-
   describe('what can’t be made is a clear outcome, and leaves no server', () => {
     it('an image that is missing, queued, deactivated or deleted meanwhile', async ({ signal }) => {
       const missing = await untilStuck(
@@ -379,14 +336,6 @@ describe.skipIf(!openstack.available)(title('machines on OpenStack', openstack),
       .adapter()
       .plan(spec, observed)
       .map(({ kind }) => kind)
-  }
-
-  async function objectKinds(spec: MachineSpec, signal: AbortSignal): Promise<string[]> {
-    const all = await ownedBy(site.adapter(), GATEWAY, signal)
-    return all
-      .filter(isOf(spec))
-      .map(({ kind }) => kind)
-      .toSorted()
   }
 
   function isOf(spec: MachineSpec) {
