@@ -14,6 +14,7 @@ import { AccountSession } from '../accounts/account-session.ts'
 import type { Accounts } from '../accounts/accounts.ts'
 import { isGiven } from '../bootstrap/api-endpoint.ts'
 import type { Journal } from '../journal/journal.ts'
+import { noteDrift } from '../units/drift.ts'
 import { noteUnreachable, noteUnusable } from '../units/hold-up.ts'
 import type { StepRunner } from '../units/step-runner.ts'
 import { decideFoundation } from './decide-foundation.ts'
@@ -87,7 +88,7 @@ export class FoundationWorker {
       case 'step':
         return runner.run(await this.#noteRepair(record, decision.step, session), decision.step, session, signal)
       case 'report-drift':
-        return this.#drifted(record, decision.steps.map((step) => step.summary).join('; '))
+        return noteDrift(this.#options.changes, record, decision.steps.map((step) => step.summary).join('; '))
       case 'await-endpoint':
         return this.#awaitEndpoint(record)
       case 'stands':
@@ -132,29 +133,6 @@ export class FoundationWorker {
       event: { severity: 'warning', reason: 'Drifted', message: `changed outside; healing: ${step.summary}` },
     })
     return noted ?? record
-  }
-
-  async #drifted(record: FoundationRecord, what: string): Promise<null> {
-    const { changes } = this.#options
-    const known = record.conditions.find((condition) => condition.type === 'Drifted')
-    if (record.phase === 'Drifted' && known?.message === what) return null
-    await changes.apply(
-      record.uid,
-      (newest) =>
-        changes.withCondition(
-          { ...newest, phase: 'Drifted', stage: 'drifted' },
-          { type: 'Drifted', status: 'True', reason: 'ChangedOutside', message: what },
-        ),
-      {
-        timeline: { stage: 'drift', actor: 'cloud', cause: 'changed outside', outcome: 'done', detail: what },
-        event: {
-          severity: 'warning',
-          reason: 'Drifted',
-          message: `changed outside, and the policy is to alert only; healing would: ${what}`,
-        },
-      },
-    )
-    return null
   }
 
   async #awaitEndpoint(record: FoundationRecord): Promise<number> {

@@ -12,6 +12,7 @@ import { PcgError } from '../../runtime/pcg-error.ts'
 import { AccountSession } from '../accounts/account-session.ts'
 import type { Accounts } from '../accounts/accounts.ts'
 import type { Journal } from '../journal/journal.ts'
+import { noteDrift } from '../units/drift.ts'
 import { noteUnreachable, noteUnusable } from '../units/hold-up.ts'
 import type { StepRunner } from '../units/step-runner.ts'
 import { BOOT_PATIENCE_MS, decide } from './decide.ts'
@@ -98,9 +99,11 @@ export class MachineWorker {
       case 'ready':
         return this.#ready(record)
       case 'report-drift':
-        return this.#drifted(record, decision.steps.map((step) => step.summary).join('; '))
+        return noteDrift(this.#options.changes, record, decision.steps.map((step) => step.summary).join('; '))
       case 'lost':
-        return driftPolicy === 'heal' ? this.#replace(record) : this.#drifted(record, 'the cloud has it no longer')
+        return driftPolicy === 'heal'
+          ? this.#replace(record)
+          : noteDrift(this.#options.changes, record, 'the cloud has it no longer')
       case 'gone':
         await changes.remove(record, [], {
           timeline: { stage: 'gone', actor: session.adapter.cloud, cause: record.cause, outcome: 'done' },
@@ -258,29 +261,6 @@ export class MachineWorker {
               ...cluster,
               initialiser: { machine: record.uid, done: true },
             }))()
-        },
-      },
-    )
-    return null
-  }
-
-  async #drifted(record: MachineRecord, what: string): Promise<null> {
-    const { changes } = this.#options
-    const known = record.conditions.find((condition) => condition.type === 'Drifted')
-    if (record.phase === 'Drifted' && known?.message === what) return null
-    await changes.apply(
-      record.uid,
-      (newest) =>
-        changes.withCondition(
-          { ...newest, phase: 'Drifted', stage: 'drifted' },
-          { type: 'Drifted', status: 'True', reason: 'ChangedOutside', message: what },
-        ),
-      {
-        timeline: { stage: 'drift', actor: 'cloud', cause: 'changed outside', outcome: 'done', detail: what },
-        event: {
-          severity: 'warning',
-          reason: 'Drifted',
-          message: `changed outside, and the policy is to alert only; healing would: ${what}`,
         },
       },
     )
