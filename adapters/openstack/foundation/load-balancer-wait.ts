@@ -13,7 +13,9 @@ export type BalancerGoal = 'active' | 'deleted'
 
 /** How long one poll waits for news; building one takes minutes. */
 const WAIT_MS = 20_000
-const ASK_MS = 1_000
+/** Between questions: some providers settle at once, others build a machine for it. Twice as long each time. */
+const FIRST_ASK_MS = 250
+const LAST_ASK_MS = 4_000
 const TOKEN = /^load-balancer:([0-9a-f-]+):(active|deleted)$/
 
 export function balancerRunning(id: string, goal: BalancerGoal): Outcome {
@@ -35,12 +37,12 @@ export async function pollBalancer(
   if (id === '') return { kind: 'unknown', message: `${token} is no token of a load balancer` }
   try {
     const until = clock.now() + WAIT_MS
-    for (;;) {
+    for (let waitMs = FIRST_ASK_MS; ; waitMs = Math.min(2 * waitMs, LAST_ASK_MS)) {
       const answer = await cloud.service('load-balancer').find(`/lbaas/loadbalancers/${id}`, { signal })
       const state = answer === undefined ? 'DELETED' : textAt(recordAt(answer, 'loadbalancer'), 'provisioning_status')
       const outcome = outcomeOfState(id, goal === 'deleted' ? 'deleted' : 'active', state)
       if (outcome.kind !== 'running' || clock.now() >= until) return outcome
-      await clock.sleep(ASK_MS, signal)
+      await clock.sleep(waitMs, signal)
     }
   } catch (error) {
     signal.throwIfAborted()
