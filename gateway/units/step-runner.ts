@@ -202,7 +202,7 @@ export class StepRunner<R extends UnitRecord> {
     }
   }
 
-  /** Records a try that failed; returns how many did in a row. */
+  /** Records a try that failed; returns how many of the same step did in a row: whoever comes to another one gets on. */
   async #failed(
     record: R,
     step: Step,
@@ -216,7 +216,13 @@ export class StepRunner<R extends UnitRecord> {
       record.uid,
       (newest) =>
         changes.withCondition(
-          { ...newest, running: null, progress: null, failures: newest.failures + 1 },
+          {
+            ...newest,
+            running: null,
+            progress: null,
+            failures: (newest.failedStep ?? step.summary) === step.summary ? newest.failures + 1 : 1,
+            failedStep: step.summary,
+          },
           { type: 'Progressing', status: 'False', reason, message: `${step.summary}: ${message}` },
         ),
       {

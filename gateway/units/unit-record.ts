@@ -23,5 +23,7 @@ export interface UnitRecord {
   readonly running: RunningStep | null
   /** Tries in a row that failed. */
   readonly failures: number
+  /** Of the step that failed last, by which another one's failures are counted anew. */
+  readonly failedStep?: string
   readonly conditions: readonly Condition[]
 }
