@@ -146,7 +146,8 @@ function neutron(settings: Settings): Configuration {
       api_workers: 0,
       rpc_workers: 1,
       rpc_state_report_workers: 0,
-      notify_nova_on_port_status_changes: true,
+      // Nova waits for none of these; what changes the addresses of a server is still told.
+      notify_nova_on_port_status_changes: false,
       notify_nova_on_port_data_changes: true,
       dhcp_agent_notification: false,
       agent_down_time: 86_400,

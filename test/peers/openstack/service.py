@@ -33,9 +33,11 @@ def serve(application, port):
 def identity(settings):
     """Keystone and placement, which are plain WSGI applications. Made one after the other: importing them side by side
     can deadlock on Python's import locks."""
+    import economy
     import sqlite_files
     import threading
     sqlite_files.prepare()
+    economy.prepare()
     os.environ['OS_KEYSTONE_CONFIG_FILES'] = settings.config('keystone')
     sys.argv = ['keystone']
     from keystone.server.wsgi import initialize_public_application
@@ -44,16 +46,28 @@ def identity(settings):
     os.environ['OS_PLACEMENT_CONFIG_DIR'] = os.path.join(settings.folder, 'etc')
     sys.argv = ['placement']
     from placement.wsgi import init_application
-    serve(init_application(), settings.ports['placement'])
+    placement = init_application()
+    economy.settle()
+    serve(placement, settings.ports['placement'])
 
 
 def glance(settings):
     sys.argv = ['glance-api', '--config-file', settings.config('glance')]
     import eventlet
     eventlet.monkey_patch()
+    import economy
     import sqlite_files
     sqlite_files.prepare()
+    economy.prepare()
     from glance.cmd import api
+    from glance.common import wsgi
+    wait = wsgi.Server.wait
+
+    def settle_and_wait(server):
+        economy.settle()
+        wait(server)
+
+    wsgi.Server.wait = settle_and_wait
     api.main()
 
 
@@ -61,8 +75,10 @@ def neutron(settings):
     sys.argv = ['neutron-server', '--config-file', settings.config('neutron')]
     from neutron.common import eventlet_utils
     eventlet_utils.monkey_patch()
+    import economy
     import sqlite_files
     sqlite_files.prepare()
+    economy.prepare()
     from neutron import server, service
     from neutron.server import wsgi_eventlet
     import network_agents
@@ -74,9 +90,11 @@ def neutron(settings):
             worker._worker_process_count = 0
         started = start_workers(workers, neutron_api)
         network_agents.start(settings.hosts)
+        economy.settle()
         return started
 
     service._start_workers = start_workers_here
+    economy.spare_agents()
     server.boot_server(wsgi_eventlet.eventlet_wsgi_server)
 
 
@@ -84,8 +102,10 @@ def nova(settings):
     sys.argv = ['nova', '--config-file', settings.config('nova')]
     os.environ['PCG_HANDS'] = os.path.join(settings.folder, 'hands')
     import nova.monkey_patch  # noqa: F401 (patches as it is imported)
+    import economy
     import sqlite_files
     sqlite_files.prepare()
+    economy.prepare()
     import os_vif
     from nova import config, objects, service
     from nova.conductor import rpcapi as conductor
@@ -111,6 +131,7 @@ def nova(settings):
     conf.clear_override('host')
     map_hosts(settings.hosts)
     launcher.launch_service(service.WSGIService('osapi_compute'))
+    economy.settle()
     launcher.wait()
 
 
@@ -130,8 +151,10 @@ def cinder(settings):
     sys.argv = ['cinder', '--config-file', settings.config('cinder')]
     import eventlet
     eventlet.monkey_patch()
+    import economy
     import sqlite_files
     sqlite_files.prepare()
+    economy.prepare()
     from oslo_config import cfg
     from oslo_log import log
     from oslo_service import service as launching
@@ -154,20 +177,25 @@ def cinder(settings):
         launcher.launch_service(service.Service.create(
             host='%s@%s' % (conf.host, backend), service_name=backend, binary='cinder-volume', coordination=True))
     launcher.launch_service(service.WSGIService('osapi_volume'))
+    economy.settle()
     launcher.wait()
 
 
 def octavia(settings):
     """The API alone, with a provider of ours: neither workers nor amphorae."""
+    import economy
     import sqlite_files
     sqlite_files.prepare()
+    economy.prepare()
     sys.argv = ['octavia-api', '--config-file', settings.config('octavia')]
     from octavia.api import app
     from octavia.api.drivers import driver_factory
     import balancer_driver
     # Octavia finds providers among installed packages only.
     driver_factory.get_driver = lambda provider: balancer_driver.Provider()
-    serve(app.setup_app(argv=sys.argv), settings.ports['octavia'])
+    application = app.setup_app(argv=sys.argv)
+    economy.settle()
+    serve(application, settings.ports['octavia'])
 
 
 SERVICES = {run.__name__: run for run in (identity, glance, neutron, nova, cinder, octavia)}
