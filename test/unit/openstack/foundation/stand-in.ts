@@ -334,10 +334,10 @@ export class StandIn {
     )
   }
 
-  /** Octavia: one change at a time. */
+  /** Octavia: one change at a time, and of one that failed none but its end. */
   #occupy(balancer: Item, state = 'PENDING_UPDATE'): void {
-    if (balancer.provisioning_status !== 'ACTIVE' && balancer.provisioning_status !== 'ERROR')
-      throw new Refusal(409, 'ImmutableObject')
+    const failed = balancer.provisioning_status === 'ERROR' && state === 'PENDING_DELETE'
+    if (balancer.provisioning_status !== 'ACTIVE' && !failed) throw new Refusal(409, 'ImmutableObject')
     balancer.provisioning_status = state
   }
 
