@@ -212,6 +212,8 @@ export class StepRunner<R extends UnitRecord> {
   ): Promise<number> {
     const { changes } = this.#options
     const reason = REASONS[fault]
+    // Some adapters begin with the same words.
+    const told = message.startsWith(step.summary) ? message : `${step.summary}: ${message}`
     const changed = await changes.apply(
       record.uid,
       (newest) =>
@@ -223,11 +225,11 @@ export class StepRunner<R extends UnitRecord> {
             failures: (newest.failedStep ?? step.summary) === step.summary ? newest.failures + 1 : 1,
             failedStep: step.summary,
           },
-          { type: 'Progressing', status: 'False', reason, message: `${step.summary}: ${message}` },
+          { type: 'Progressing', status: 'False', reason, message: told },
         ),
       {
         timeline: { ...line, outcome: 'retrying', detail: message },
-        event: { severity: 'warning', reason, message: `${step.summary}: ${message}` },
+        event: { severity: 'warning', reason, message: told },
       },
     )
     return changed?.failures ?? 1

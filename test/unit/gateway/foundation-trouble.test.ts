@@ -56,10 +56,17 @@ describe('when the cloud does not do as asked for a foundation', () => {
       if (when === 'before' || kind === 'create-ServerGroup' || lost.has(kind)) return undefined
       lost.add(kind)
       failures.push(here.foundation()?.failures ?? 0)
-      return { kind: 'unknown', message: 'the reply was lost' }
+      const words = kind === 'create-Network' ? 'create Network prod: ' : ''
+      return { kind: 'unknown', message: `${words}the reply was lost` }
     }
     await here.ready()
     expect(lost.size).toBe(3)
+    // What was tried is said once, whether the cloud's adapter says it or not.
+    expect(here.events('ReplyLost')).toEqual(
+      ['Network prod', 'SecurityGroup prod-nodes', 'FloatingIP prod-fip'].map(
+        (what) => `Cluster prod foundation: create ${what}: the reply was lost`,
+      ),
+    )
     // It gets on: the next step doesn't wait longer for what befell the ones before it.
     expect(Math.max(...failures)).toBe(1)
     expect(here.cloud.made.sort()).toEqual(WHOLE)
