@@ -82,6 +82,14 @@ export class OpenstackScene {
     return (await this.objects()).filter((object) => !others.has(object))
   }
 
+  /** Of the security group of that name, each in words: `ingress IPv4 tcp 22-22 from 192.0.2.0/24`. */
+  async rules(group: string): Promise<{ readonly id: string; readonly text: string }[]> {
+    const found = (await this.control.networking('security-groups')).find(({ name }) => name === group)
+    const path = `/v2.0/security-group-rules?security_group_id=${found?.id}`
+    const { security_group_rules: rules } = await this.cloud.api.get<{ security_group_rules: Rule[] }>('neutron', path)
+    return rules.map((rule) => ({ id: rule.id, text: inWords(rule) }))
+  }
+
   /** The message of the cluster's condition once it is false. */
   async obstacle(cluster: string, type: string): Promise<string> {
     let message: string | undefined
@@ -97,6 +105,24 @@ export class OpenstackScene {
     await this.saas.client.delete('Cluster', cluster, false, this.signal)
     await this.saas.gone(cluster, patienceMs)
   }
+}
+
+/** As neutron has it. */
+interface Rule {
+  readonly id: string
+  readonly direction: string
+  readonly ethertype: string
+  readonly protocol: string | null
+  readonly port_range_min: number | null
+  readonly port_range_max: number | null
+  readonly remote_ip_prefix: string | null
+  readonly remote_group_id: string | null
+}
+
+function inWords({ direction, ethertype, protocol, ...rule }: Rule): string {
+  const ports = rule.port_range_min === null ? '' : ` ${rule.port_range_min}-${rule.port_range_max}`
+  const from = rule.remote_ip_prefix ?? rule.remote_group_id ?? 'all'
+  return `${direction} ${ethertype} ${protocol ?? 'any'}${ports} from ${from}`
 }
 
 function named(kind: string, objects: readonly { readonly id: string }[]): string[] {
