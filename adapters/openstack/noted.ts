@@ -6,13 +6,16 @@ export interface Noted {
   readonly findings: Finding[]
 }
 
-/** What `find` finds; undefined, and a finding, where there is no such name or where it isn't the only one. All else is thrown. */
+/**
+ * What `find` finds; undefined, and a finding, where there is no such name, where it isn't the only one, or where it is kept from
+ * the user. All else is thrown.
+ */
 export async function noteNames<T>({ findings }: Noted, find: () => Promise<T>): Promise<T | undefined> {
   try {
     return await find()
   } catch (thrown) {
     const error = PcgError.from(thrown)
-    if ((error.code !== 'not-found' && error.code !== 'conflict') || error.subject === undefined) throw error
+    if (!['not-found', 'conflict', 'denied'].includes(error.code) || error.subject === undefined) throw error
     const { subject, message, remedy } = error
     findings.push({
       severity: 'error',

@@ -1,5 +1,6 @@
 /** Everything in a project that bears a gateway's mark: complete, or it throws. */
 import type { ExternalObject, OwnerMark } from '../adapter.ts'
+import { unlessKept } from './balancing-role.ts'
 import type { OpenstackCloud } from './client/cloud.ts'
 import { foundationObjects } from './foundation/owned.ts'
 import { textAt } from './json-value.ts'
@@ -43,7 +44,7 @@ async function* members(cloud: OpenstackCloud, gateway: string, signal: AbortSig
   if (!(await cloud.has('load-balancer', signal))) return
   const { projectId } = await cloud.identity(signal)
   const list = (path: string, key: string, query = {}) => listAll(cloud, 'load-balancer', path, key, query, signal)
-  for (const pool of await list('/lbaas/pools', 'pools', { project_id: projectId })) {
+  for (const pool of await unlessKept(() => list('/lbaas/pools', 'pools', { project_id: projectId }))) {
     const poolId = textAt(pool, 'id')
     for (const value of await list(`/lbaas/pools/${poolId}/members`, 'members')) {
       const { id, name, owner } = readMember(value, poolId)

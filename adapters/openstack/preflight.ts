@@ -46,9 +46,9 @@ export async function preflightMachines(
   const { projectId } = identity
   if (projectId === undefined) return [noProject()]
   const noted: Noted = { findings: [] }
-  const [places, observed] = await Promise.all([
+  const [places, observed = null] = await Promise.all([
     Promise.all(groups(machines, foundation).map((group) => placeOf(names, group, noted, signal))),
-    foundation === undefined ? null : dependencies.observeFoundation(foundation, signal),
+    foundation === undefined ? null : noteNames(noted, () => dependencies.observeFoundation(foundation, signal)),
   ])
   const sized = await sizedOf(names, machines, noted, signal)
   const networkIds = [...new Set(places.flatMap(({ network }) => network?.id ?? []))]

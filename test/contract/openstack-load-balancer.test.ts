@@ -1,9 +1,11 @@
 /** The load balancer of a cluster's API, and the control planes that are its members, against Octavia itself. */
 import { randomUUID } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Adapter, FoundationObserved, FoundationSpec, MachineSpec, Outcome, Step } from '../../adapters/adapter.ts'
+import { createOpenstackAdapter } from '../../adapters/openstack/adapter.ts'
 import type { ClusterEndpoint, OpenstackPlacement } from '../../resources/cluster.ts'
 import { systemClock } from '../../runtime/clock.ts'
+import { silentLog } from '../../runtime/log.ts'
 import { peer, title } from '../peers/peer.ts'
 import { contextOf, drive, ownedBy } from './drive.ts'
 import { GATEWAY, OpenstackSite, PLACEMENT } from './openstack-site.ts'
@@ -64,8 +66,7 @@ describe.skipIf(!openstack.available)(title('load balancers on OpenStack', opens
   type Done = { readonly step: Step; readonly outcome: Outcome }
   type Rest = { readonly step?: undefined; readonly observed: FoundationObserved | null }
 
-  function open(): Bound {
-    const adapter = site.adapter()
+  function open(adapter: Adapter = site.adapter()): Bound {
     if (adapter.foundations === null) throw new Error('OpenStack has foundations')
     return { foundations: adapter.foundations, poll: (token, context) => adapter.poll(token, context) }
   }
@@ -284,5 +285,32 @@ describe.skipIf(!openstack.available)(title('load balancers on OpenStack', opens
     })
     await expect(full).rejects.toThrow('create-load-balancer: capacity')
     await gone(bound, wanted, signal)
+  })
+
+  it('are kept by Octavia from who lacks its role: that is said of them, and keeps nobody else up', async ({
+    signal,
+  }) => {
+    const { id, username, password } = await site.cloud.newProject({ roles: ['member'] })
+    const adapter = createOpenstackAdapter(
+      site.account({ scope: { projectId: id } }),
+      { type: 'password', username, userDomain: { name: 'Default' }, password },
+      { clock: systemClock, log: silentLog },
+    )
+    onTestFinished(() => adapter.close())
+    const { foundations } = open(adapter)
+    const context = contextOf(signal)
+    const without = spec({ type: 'virtual-ip', address: '10.10.9.9', port: 6443 })
+    expect(await foundations.observe(without, context)).toBeNull()
+    const machine = site.spec({ role: 'control-plane', pool: 'control-plane' })
+    const findings = await adapter.preflight([machine], context, without)
+    expect(findings.filter(({ severity }) => severity !== 'ok')).toEqual([])
+    expect(await ownedBy(adapter, GATEWAY, signal)).toEqual([])
+    expect(await adapter.preflight([machine], context, spec())).toContainEqual(
+      expect.objectContaining({ severity: 'error', remedy: expect.stringContaining('load-balancer_member') }),
+    )
+    await expect(foundations.observe(spec(), context)).rejects.toMatchObject({
+      code: 'denied',
+      remedy: expect.stringContaining('load-balancer_member'),
+    })
   })
 })

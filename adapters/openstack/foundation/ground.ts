@@ -33,13 +33,21 @@ export async function groundOf(
   signal: AbortSignal,
   names: Names = new Names(cloud, systemClock),
 ): Promise<Ground> {
-  const { foundation, owner, pool } = spec
+  const { foundation, owner, pool, serves } = spec
   const world = { cloud, names, clock: systemClock, serverGroups: new ServerGroups(cloud, systemClock) }
   const standing = standingOf(
     { placement: spec.placement, endpoint: ANY_ENDPOINT, pools: [{ name: pool, role: spec.role }] },
     foundation === undefined
       ? NOTHING
-      : { ...NOTHING, ...(await readGroundParts(world, { ...owner, machine: foundation }, signal)) },
+      : {
+          ...NOTHING,
+          ...(await readGroundParts(
+            world,
+            { ...owner, machine: foundation },
+            serves?.type === 'load-balancer',
+            signal,
+          )),
+        },
   )
   const place = await placeOf(world, spec, standing, signal)
   if (place === undefined) throw incomplete(spec, 'network')

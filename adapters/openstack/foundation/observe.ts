@@ -13,9 +13,9 @@ export async function observeFoundation(
   spec: FoundationSpec,
   signal: AbortSignal,
 ): Promise<OpenstackFoundation | null> {
-  const { owner } = spec
+  const { owner, endpoint } = spec
   const [parts, routers, vipPorts, floatingIps, site] = await Promise.all([
-    readGroundParts(world, owner, signal),
+    readGroundParts(world, owner, endpoint.type === 'load-balancer', signal),
     readRouters(world, owner, signal),
     readVipPorts(world, owner, signal),
     readFloatingIps(world, spec, signal),

@@ -1,9 +1,11 @@
 /** Every shared object of a cluster that bears a gateway's mark, whichever cluster's it is. */
 import type { ExternalObject, OwnerMark } from '../../adapter.ts'
+import { unlessKept } from '../balancing-role.ts'
 import type { OpenstackCloud } from '../client/cloud.ts'
 import type { QueryValue } from '../client/service.ts'
 import type { ServiceType } from '../client/service-type.ts'
 import { textAt } from '../json-value.ts'
+import { listAll } from '../listing.ts'
 import { readMarkText, readPart } from '../owner-mark.ts'
 import { apiName, floatingIpName, poolName } from './foundation-names.ts'
 import type { FoundationKind } from './foundation-observed.ts'
@@ -44,14 +46,13 @@ export async function* foundationObjects(
     if (service === 'load-balancer' && !(await cloud.has(service, signal))) continue
     const query: Record<string, QueryValue> = { project_id: projectId, fields: ['id', 'description'] }
     if (name === undefined) query.fields = ['id', 'name', 'description']
-    for await (const page of cloud.service(service).pages(path, key, { signal, query })) {
-      for (const each of page) {
-        const description = textAt(each, 'description')
-        const owner = readMarkText(description)
-        if (owner?.gateway !== gateway) continue
-        if (kind === 'Port' && readPart(description) !== VIP_PART) continue
-        yield { kind, id: textAt(each, 'id'), name: name?.(owner.cluster) ?? textAt(each, 'name'), owner }
-      }
+    const list = () => listAll(cloud, service, path, key, query, signal)
+    for (const each of await (service === 'load-balancer' ? unlessKept(list) : list())) {
+      const description = textAt(each, 'description')
+      const owner = readMarkText(description)
+      if (owner?.gateway !== gateway) continue
+      if (kind === 'Port' && readPart(description) !== VIP_PART) continue
+      yield { kind, id: textAt(each, 'id'), name: name?.(owner.cluster) ?? textAt(each, 'name'), owner }
     }
   }
   yield* serverGroups(cloud, gateway, signal)

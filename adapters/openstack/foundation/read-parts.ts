@@ -1,5 +1,6 @@
 /** Reads the objects that carry a foundation's mark. */
 import type { FoundationSpec, OwnerMark } from '../../adapter.ts'
+import { asBalancer, unlessKept } from '../balancing-role.ts'
 import { textAt } from '../json-value.ts'
 import { listAll } from '../listing.ts'
 import { markText, partText, readMarkText, readPart } from '../owner-mark.ts'
@@ -42,14 +43,20 @@ export type GroundParts = Pick<
   'networks' | 'subnets' | 'securityGroups' | 'serverGroups' | 'loadBalancers'
 >
 
-export async function readGroundParts(world: World, owner: OwnerMark, signal: AbortSignal): Promise<GroundParts> {
+/** @param balanced whether there is to be a load balancer: else none is looked for where the user may not */
+export async function readGroundParts(
+  world: World,
+  owner: OwnerMark,
+  balanced: boolean,
+  signal: AbortSignal,
+): Promise<GroundParts> {
   const groupMarks = SECURITY_PARTS.map((part) => partText(owner, part))
   const [networks, subnets, groups, serverGroups, loadBalancers] = await Promise.all([
     listMarked(world, '/networks', 'networks', [markText(owner)], signal),
     listMarked(world, '/subnets', 'subnets', [markText(owner)], signal),
     listMarked(world, '/security-groups', 'security_groups', groupMarks, signal),
     findServerGroups(world, owner, signal),
-    readLoadBalancers(world, owner, signal),
+    (balanced ? asBalancer : unlessKept)(() => readLoadBalancers(world, owner, signal)),
   ])
   const securityGroups = groups.flatMap((group) => securityGroupFrom(group) ?? [])
   return {
