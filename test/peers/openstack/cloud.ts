@@ -4,7 +4,7 @@
  *
  *     const openstack = await peer('openstack')                      // test/peers/peer.ts
  *     describe.skipIf(!openstack.available)(title('…', openstack), () => {
- *       const cloud = await startOpenstack()                         // in beforeAll; 10 to 15 s if it isn't running yet
+ *       const cloud = await startOpenstack()                         // in beforeAll; some 10 s if it isn't running yet
  *       const project = await cloud.newProject()                     // of this test file alone
  *       cloud.authUrl, cloud.authorityPem, cloud.region, project.username, project.password, project.name
  *       await cloud.close()                                          // in afterAll

@@ -14,7 +14,7 @@ const SCRIPTS = import.meta.dirname
 /** Of keystone and placement: `identity`. The slowest to start comes first. */
 const DEPENDENT = ['nova', 'neutron', 'cinder', 'glance'] as const
 type ProcessName = 'identity' | 'octavia' | (typeof DEPENDENT)[number]
-/** 10 s on two free cores. */
+/** A start takes 10 s of CPU; others may want it at the same time. */
 const START_MS = 180_000
 
 export interface Services {
@@ -75,7 +75,7 @@ export async function startServices(settings: Settings, options: StartOptions): 
 export async function makeSchema(name: string, settings: Settings): Promise<void> {
   const { program, env } = pythonIn(settings.packages)
   const args = ['-s', join(SCRIPTS, 'schema.py'), name, settings.folder]
-  const options = { cwd: settings.folder, env: { ...env, ...quiet(settings) }, maxBuffer: 64 << 20 }
+  const options = { cwd: settings.folder, env: { ...env, ...surroundings(settings) }, maxBuffer: 64 << 20 }
   await run(program, args, options)
 }
 
@@ -89,7 +89,7 @@ function startProcess(name: ProcessName, settings: Settings, buildSeconds: numbe
   const child = spawn(program, ['-s', join(SCRIPTS, 'service.py'), name, settings.folder], {
     cwd: settings.folder,
     stdio: ['pipe', 'ignore', 'pipe'],
-    env: { ...env, ...quiet(settings), PCG_BUILD_SECONDS: String(buildSeconds) },
+    env: { ...env, ...surroundings(settings), PCG_BUILD_SECONDS: String(buildSeconds) },
   })
   let words = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -102,8 +102,13 @@ function startProcess(name: ProcessName, settings: Settings, buildSeconds: numbe
   return { child, words: () => `${name} ended with ${child.exitCode ?? child.signalCode}: ${words}` }
 }
 
-function quiet({ folder }: Settings): NodeJS.ProcessEnv {
-  return { TMPDIR: folder, PYTHONWARNINGS: 'ignore' }
+function surroundings({ folder }: Settings): NodeJS.ProcessEnv {
+  return {
+    TMPDIR: folder,
+    PYTHONWARNINGS: 'ignore',
+    // Else eventlet's question for a version has all of setuptools imported: half a second for each service.
+    SETUPTOOLS_USE_DISTUTILS: 'stdlib',
+  }
 }
 
 function hasEnded({ child }: Running): boolean {

@@ -121,6 +121,8 @@ def nova(settings):
     os_vif.initialize()
     # Nova loads a driver from within its own package only.
     sys.modules['nova.virt.pcg_driver'] = compute_driver
+    # A compute service gives up at once if keystone does not answer; both are started at the same time.
+    await_identity(settings)
     launcher = launching.ServiceLauncher(conf, restart_method='mutate')
     for binary, topic in (('nova-conductor', conductor.RPC_TOPIC), ('nova-scheduler', scheduler.RPC_TOPIC)):
         launcher.launch_service(service.Service.create(binary=binary, topic=topic))
@@ -133,6 +135,17 @@ def nova(settings):
     launcher.launch_service(service.WSGIService('osapi_compute'))
     economy.settle()
     launcher.wait()
+
+
+def await_identity(settings):
+    import socket
+    import time
+    while True:
+        try:
+            socket.create_connection(('127.0.0.1', settings.ports['keystone'])).close()
+            return
+        except ConnectionRefusedError:
+            time.sleep(0.05)
 
 
 def map_hosts(hosts):
