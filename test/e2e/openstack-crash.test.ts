@@ -1,12 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type OpenstackCloud, startOpenstack } from '../peers/openstack/cloud.ts'
-import type { OpenstackControl } from '../peers/openstack/control.ts'
-import { playOpenstackGuests } from '../peers/openstack/guests.ts'
-import type { OpenstackProject } from '../peers/openstack/project.ts'
 import { peer, title } from '../peers/peer.ts'
 import type { CrashPoint, GatewayProcess } from './support/gateway-process.ts'
-import { GATEWAY, openstackCluster, useOpenstack } from './support/openstack-site.ts'
-import { Saas } from './support/saas.ts'
+import { OpenstackScene } from './support/openstack-scene.ts'
+import { GATEWAY, openstackCluster } from './support/openstack-site.ts'
+import type { Saas } from './support/saas.ts'
 
 const openstack = await peer('openstack')
 
@@ -17,11 +14,7 @@ const POINTS = ['before-intent', 'after-intent', 'after-call', 'after-token', 'b
 describe.skipIf(!openstack.available)(
   title('a gateway that is killed (SIGKILL) again and again, on OpenStack', openstack),
   () => {
-    const stop = new AbortController()
-    let cloud: OpenstackCloud
-    let project: OpenstackProject
-    let control: OpenstackControl
-    let guests: ReturnType<typeof playOpenstackGuests>
+    let scene: OpenstackScene
     let saas: Saas
     let gateway: GatewayProcess
     /** What the project has before anything is made. */
@@ -31,56 +24,17 @@ describe.skipIf(!openstack.available)(
     let undoing: string[]
 
     beforeAll(async () => {
-      cloud = await startOpenstack()
-      project = await cloud.newProject({ network: false })
-      control = cloud.control(project)
-      guests = playOpenstackGuests(cloud.api, { projectId: project.id, signal: stop.signal, everyMs: 100 })
-      saas = await Saas.start()
-      gateway = await saas.gateway(GATEWAY)
-      await useOpenstack(saas, cloud, project)
-      before = await objects()
+      scene = await OpenstackScene.start({ network: false })
+      ;({ saas, gateway } = scene)
+      before = await scene.objects()
     })
-    afterAll(async () => {
-      stop.abort()
-      await guests?.ended
-      await saas?.close()
-      await cloud?.close()
-    })
-
-    /** Everything that the project has, whoever made it: `port 10.42.0.5`, … */
-    async function objects(): Promise<string[]> {
-      const kinds = ['networks', 'subnets', 'routers', 'security-groups'] as const
-      const lists = await Promise.all([
-        control.servers(),
-        control.ports(),
-        control.volumes(),
-        control.floatingIps(),
-        control.serverGroups(),
-        ...kinds.map((kind) => control.networking(kind)),
-      ])
-      const names = [
-        'Server',
-        'Port',
-        'Volume',
-        'FloatingIP',
-        'ServerGroup',
-        'Network',
-        'Subnet',
-        'Router',
-        'SecurityGroup',
-      ]
-      return lists.flatMap((list, index) => list.map((object) => `${names[index]} ${object.id}`)).sort()
-    }
+    afterAll(() => scene?.close())
 
     /** What the ledger knows is there, and nothing is there besides. */
     async function expectAsInLedger(cluster: string): Promise<void> {
-      const ledger = await saas.client.ledger(GATEWAY, cluster, stop.signal)
+      const ledger = await saas.client.ledger(GATEWAY, cluster, scene.signal)
       expect(ledger.filter(({ state }) => state !== 'present')).toEqual([])
-      const known = ledger.map(({ kind, externalId }) => `${kind} ${externalId}`).sort()
-      // A router's ports are neutron's own: they come and go with its connections.
-      const routers = (await control.ports()).filter(({ device_owner }) => device_owner.startsWith('network:router'))
-      const theirs = new Set(routers.map(({ id }) => `Port ${id}`))
-      expect((await objects()).filter((object) => !before.includes(object) && !theirs.has(object))).toEqual(known)
+      expect(await scene.objectsBeside(before)).toEqual(await scene.ledger(cluster))
     }
 
     /** Acts, and has the gateway killed at each step's boundary of that kind until `done`; returns where it died. */
@@ -113,10 +67,10 @@ describe.skipIf(!openstack.available)(
       await saas.ready('whole')
       await expectAsInLedger('whole')
       making = [...new Set(gateway.boundaries)]
-      await saas.client.delete('Cluster', 'whole', false, stop.signal)
+      await saas.client.delete('Cluster', 'whole', false, scene.signal)
       await saas.gone('whole')
       undoing = [...new Set(gateway.boundaries)].filter((boundary) => !making.includes(boundary))
-      expect(await objects()).toEqual(before)
+      expect(await scene.objects()).toEqual(before)
       expect(making.length).toBeGreaterThan(50)
       expect(undoing.length).toBeGreaterThan(20)
     })
@@ -138,11 +92,11 @@ describe.skipIf(!openstack.available)(
         const deaths = await dying(
           point,
           undoing,
-          async () => void (await saas.client.delete('Cluster', cluster, false, stop.signal)),
+          async () => void (await saas.client.delete('Cluster', cluster, false, scene.signal)),
           () => saas.gone(cluster, PATIENCE_MS),
         )
         expect([...new Set(deaths)].sort()).toEqual(undoing.filter((boundary) => boundary.endsWith(`:${point}`)).sort())
-        expect(await objects()).toEqual(before)
+        expect(await scene.objects()).toEqual(before)
       },
     )
   },

@@ -37,7 +37,7 @@ export class OpenstackScene {
     this.gateway = gateway
     this.#stop = new AbortController()
     this.signal = this.#stop.signal
-    this.#guests = playOpenstackGuests(cloud.api, { projectId: project.id, signal: this.signal, everyMs: 200 })
+    this.#guests = playOpenstackGuests(cloud.api, { projectId: project.id, signal: this.signal, everyMs: 100 })
   }
 
   async close(): Promise<void> {
