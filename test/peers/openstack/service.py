@@ -121,7 +121,7 @@ def nova(settings):
     os_vif.initialize()
     # Nova loads a driver from within its own package only.
     sys.modules['nova.virt.pcg_driver'] = compute_driver
-    # A compute service gives up at once if keystone does not answer; both are started at the same time.
+    # A compute service gives up at once if keystone or placement does not answer; all are started at the same time.
     await_identity(settings)
     launcher = launching.ServiceLauncher(conf, restart_method='mutate')
     for binary, topic in (('nova-conductor', conductor.RPC_TOPIC), ('nova-scheduler', scheduler.RPC_TOPIC)):
@@ -140,10 +140,12 @@ def nova(settings):
 def await_identity(settings):
     import socket
     import time
-    while True:
+    # In the order in which that process has them.
+    waited_for = ['keystone', 'placement']
+    while waited_for:
         try:
-            socket.create_connection(('127.0.0.1', settings.ports['keystone'])).close()
-            return
+            socket.create_connection(('127.0.0.1', settings.ports[waited_for[0]])).close()
+            waited_for.pop(0)
         except ConnectionRefusedError:
             time.sleep(0.05)
 
