@@ -21,12 +21,22 @@ export class OpenstackScene {
 
   static async start(options: ProjectOptions): Promise<OpenstackScene> {
     const cloud = await startOpenstack()
-    const project = await cloud.newProject(options)
     const saas = await Saas.start()
-    const scene = new OpenstackScene(cloud, project, saas, await saas.gateway(GATEWAY))
-    await useOpenstack(saas, cloud, project)
-    await saas.until(async () => (await scene.account())?.phase === 'Ready')
-    return scene
+    let close = async (): Promise<void> => {
+      await saas.close()
+      await cloud.close()
+    }
+    try {
+      const project = await cloud.newProject(options)
+      const scene = new OpenstackScene(cloud, project, saas, await saas.gateway(GATEWAY))
+      close = () => scene.close()
+      await useOpenstack(saas, cloud, project)
+      await saas.until(async () => (await scene.account())?.phase === 'Ready')
+      return scene
+    } catch (cause) {
+      await close()
+      throw cause
+    }
   }
 
   private constructor(cloud: OpenstackCloud, project: OpenstackProject, saas: Saas, gateway: GatewayProcess) {
