@@ -127,7 +127,7 @@ describe.skipIf(!openstack.available)(title('pcg quickstart --cloud openstack', 
     expect(code, stderr).toBe(0)
     expectReadyMachines(stdout)
     expect(stdout).toContain("credentials of account openstack sealed to the gateway's key")
-    expect(stdout).toContain('create a floating IP to port demo-vip')
+    expect(stdout).toMatch(/demo Provisioning .*foundation: create /)
     expect(namedProcesses(stdout).filter(isAlive)).toEqual([])
   })
 })

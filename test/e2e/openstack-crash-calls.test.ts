@@ -1,0 +1,3 @@
+import { describeDeaths } from './support/openstack-deaths.ts'
+
+describeDeaths(['before-intent', 'after-intent', 'after-call'])

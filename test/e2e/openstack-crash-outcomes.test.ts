@@ -1,0 +1,3 @@
+import { describeDeaths } from './support/openstack-deaths.ts'
+
+describeDeaths(['after-token', 'before-outcome', 'after-outcome'])
