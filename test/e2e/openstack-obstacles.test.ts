@@ -194,7 +194,7 @@ describe.skipIf(!openstack.available)(title('what stands in the way on an OpenSt
     ])
     for (const { name, steps } of machines)
       expect(steps).toEqual([
-        `create the port of ${name}`,
+        `create port ${name}`,
         `create volume ${name}-boot of 5 GiB from image debian-12`,
         `create volume ${name}-disk-1 of 1 GiB`,
         `create server ${name} of flavor v1.small from image debian-12`,

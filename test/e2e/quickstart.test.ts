@@ -22,7 +22,7 @@ afterEach(async () => {
 function expectReadyMachines(stdout: string): void {
   const rows = stdout
     .split('\n')
-    .filter((line) => /^demo-\S+ +demo +(control-plane|general) +Ready +\S+ +vm-\d+$/.test(line))
+    .filter((line) => /^demo-\S+ +demo +(control-plane|general) +Ready +\S+ +(vm-\d+|[0-9a-f-]{36})$/.test(line))
   expect(rows.length, stdout).toBe(5)
   expect(rows.filter((line) => line.includes('control-plane ')).length).toBe(3)
 }

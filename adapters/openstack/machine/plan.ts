@@ -159,7 +159,7 @@ function createPort(spec: MachineSpec): OpenstackMachineStep {
   const where = spec.address.type === 'static' ? ` at ${spec.address.address}` : ''
   return {
     kind: 'create-port',
-    summary: `create the port of ${spec.name}${where}`,
+    summary: `create port ${spec.name}${where}`,
     creates: [{ kind: 'Port', name: spec.name }],
   }
 }
