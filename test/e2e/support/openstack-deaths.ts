@@ -61,9 +61,9 @@ export function describeDeaths(points: readonly Point[]): void {
         }
       }
 
-      /** Before a call was made, or followed by its token, a killed step comes to the same boundary again: then it may pass, once. */
+      /** What was interrupted may be taken up at the same boundary: there it may pass, once, or it would never get on. */
       function armed(boundary: string, last: string | undefined): CrashPoint {
-        return { point: boundary, time: boundary === last && /(intent|token)$/.test(boundary) ? 2 : 1 }
+        return { point: boundary, time: boundary === last ? 2 : 1 }
       }
 
       it('knows each boundary of a life', async () => {
