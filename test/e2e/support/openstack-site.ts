@@ -1,6 +1,7 @@
 import { seal } from '../../../resources/sealing.ts'
 import type { OpenstackCloud } from '../../peers/openstack/cloud.ts'
 import type { OpenstackProject } from '../../peers/openstack/project.ts'
+import { PLAIN_PROFILE } from './plain-profile.ts'
 import type { Saas } from './saas.ts'
 
 export const GATEWAY = 'site-1'
@@ -16,17 +17,7 @@ export async function useOpenstack(saas: Saas, cloud: OpenstackCloud, project: O
       userDomainName: 'Default',
       password,
     }),
-    {
-      apiVersion: 'pcg/v1',
-      kind: 'ClusterProfile',
-      metadata: { name: 'plain' },
-      spec: {
-        layers: {
-          os: { distribution: 'debian', version: '12' },
-          kubernetes: { distribution: 'none', version: '1.31.4' },
-        },
-      },
-    },
+    PLAIN_PROFILE,
   )
 }
 

@@ -1,3 +1,4 @@
+import { PLAIN_PROFILE } from './plain-profile.ts'
 import type { Saas } from './saas.ts'
 
 /** Applies a profile without Kubernetes and a sandbox account of that gateway. */
@@ -9,17 +10,7 @@ export async function useSandbox(saas: Saas, gateway: string): Promise<void> {
       metadata: { name: 'lab' },
       spec: { cloud: 'sandbox', gateway, latencyMs: { create: 50, power: 20, boot: 50, delete: 20 } },
     },
-    {
-      apiVersion: 'pcg/v1',
-      kind: 'ClusterProfile',
-      metadata: { name: 'plain' },
-      spec: {
-        layers: {
-          os: { distribution: 'debian', version: '12' },
-          kubernetes: { distribution: 'none', version: '1.31.4' },
-        },
-      },
-    },
+    PLAIN_PROFILE,
   )
 }
 

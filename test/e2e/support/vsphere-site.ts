@@ -1,6 +1,7 @@
 import { seal } from '../../../resources/sealing.ts'
 import type { Vcsim } from '../../peers/vcsim.ts'
 import type { SimulatedVm } from '../../peers/vcsim-control.ts'
+import { PLAIN_PROFILE } from './plain-profile.ts'
 import type { Saas } from './saas.ts'
 
 export const GATEWAY = 'site-1'
@@ -33,17 +34,7 @@ export async function useVcenter(
         sealed,
       },
     },
-    {
-      apiVersion: 'pcg/v1',
-      kind: 'ClusterProfile',
-      metadata: { name: 'plain' },
-      spec: {
-        layers: {
-          os: { distribution: 'debian', version: '12' },
-          kubernetes: { distribution: 'none', version: '1.31.4' },
-        },
-      },
-    },
+    PLAIN_PROFILE,
   )
 }
 
